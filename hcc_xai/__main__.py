@@ -1,0 +1,3 @@
+from hcc_xai.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,247 @@
+"""The one call that most people need: `load(...).analyze(...)`. One forward, one frozen result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hcc_xai import words
+from hcc_xai.behaviour import elsewhere, paint_over
+from hcc_xai.bundle import Bundle, BundleConfig, default_model, load_bundle
+from hcc_xai.errors import ArgumentError, unknown
+from hcc_xai.explain import KINDS, Explanation, immediate, method_named
+from hcc_xai.geometry import Frame, find_sector
+from hcc_xai.images import Image, Source, Spacing, read
+from hcc_xai.network import sector_of
+from hcc_xai.result import Analysis, Evidence, Flag
+
+__all__ = ["Analysis", "Analyzer", "Evidence", "Flag", "load", "pick_device", "with_spacing"]
+
+
+def pick_device() -> torch.device:
+    """CUDA where there is one, else Apple's MPS, else the CPU: the only place where this is
+    chosen."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+class Analyzer:
+    """A loaded bundle that answers. Holds nothing between calls, so threads can share it."""
+
+    def __init__(self, bundle: Bundle, *, device: str | torch.device | None = None) -> None:
+        self.bundle = bundle
+        self.device = torch.device(device) if device else pick_device()
+        self.network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            self._weight, self._bias = self.network.grade_weights()
+        flags = [
+            Flag("uncalibrated", "info", words.both("uncalibrated")),
+            Flag("kind-unchecked", "info", words.both("kind-unchecked")),
+        ]
+        flags += [Flag("stale", "warning", words.both("stale", file=name)) for name in bundle.stale]
+        self._flags = tuple(flags)
+
+    @property
+    def config(self) -> BundleConfig:
+        return self.bundle.config
+
+    @property
+    def name(self) -> str:
+        """Name and revision of the bundle, as answers carry it."""
+        return f"{self.config.name}@{self.bundle.revision}"
+
+    @overload
+    def analyze(
+        self,
+        source: list[Source],
+        *,
+        frame: int | None = ...,
+        mm_per_pixel: Spacing = ...,
+        accept: bool = ...,
+    ) -> tuple[Analysis, ...]: ...
+
+    @overload
+    def analyze(
+        self,
+        source: Source,
+        *,
+        frame: int | None = ...,
+        mm_per_pixel: Spacing = ...,
+        accept: bool = ...,
+    ) -> Analysis: ...
+
+    def analyze(
+        self,
+        source: Source | list[Source],
+        *,
+        frame: int | None = None,
+        mm_per_pixel: Spacing = None,
+        accept: bool = False,
+    ) -> Analysis | tuple[Analysis, ...]:
+        """Masks, grades and maps of a picture, from one forward.
+
+        Args:
+            source: a path, an (H, W) or (H, W, 3) array, an `Image`; or a list of them, which is
+            one batch.
+            frame: of a file with several; the middle one by default.
+            mm_per_pixel: where the user knows it; wins over the file's.
+            accept: let a picture through that the gate stops (its answer stays marked).
+
+        Returns:
+            An `Analysis`; a tuple of them, in order, for a list.
+
+        Raises:
+            ImageError: a file cannot be read. SpacingError: the spacing makes no sense.
+        """
+        if isinstance(source, list):
+            return (
+                self._answer([read(s, frame=frame, mm_per_pixel=mm_per_pixel) for s in source])
+                if source
+                else ()
+            )
+        return self._answer([read(source, frame=frame, mm_per_pixel=mm_per_pixel)])[0]
+
+    def _answer(self, images: Sequence[Image]) -> tuple[Analysis, ...]:
+        start = time.perf_counter()
+        frames = [
+            Frame.around(find_sector(i.pixels), size=self.config.network.size) for i in images
+        ]
+        inputs = [f.to_network(i.grey) for f, i in zip(frames, images, strict=True)]
+        raw = self.forward(np.stack(inputs))
+        seconds = (time.perf_counter() - start) / len(images)
+        labels = self.config.network.labels
+        answers = []
+        for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
+            logits = raw["logits"][index].astype(np.float64)
+            odds = np.exp(logits - logits.max())
+            answers.append(
+                Analysis(
+                    image,
+                    frame,
+                    self.config,
+                    dict(zip(labels, (odds / odds.sum()).tolist(), strict=True)),
+                    dict(zip(labels, logits.tolist(), strict=True)),
+                    self.name,
+                    seconds,
+                    _flags=self._flags,
+                    _mask_logits=raw["masks"][index],
+                    _maps={kind: raw[kind][index] for kind in KINDS},
+                    _hide=self.hide,
+                )
+            )
+        return tuple(answers)
+
+    def forward(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """One pass: (B, S, S) as `Frame.to_network` makes them -> logits (B, K), masks (B, 2, h,
+        w), and the maps "grad-cam++" and "contribution" (B, K, h, w), all float32 on the CPU."""
+        half = self.device.type == "cuda"
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            x = torch.from_numpy(inputs)[:, None].to(self.device)
+            shared = self.network.features(x)
+        with torch.inference_mode():
+            shared = shared.float().contiguous()
+            out = self.network.heads(shared, sector_of(x))
+            maps = immediate(shared, out.pools, self._weight)
+            found = {
+                "logits": out.logits,
+                "masks": out.masks,
+                "grad-cam++": maps.grad_cam_pp,
+                "contribution": maps.contribution,
+            }
+            return {name: value.float().cpu().numpy() for name, value in found.items()}
+
+    def hide(self, answer: Analysis, label: str) -> tuple[float | None, float | None]:
+        """Probability of a label with the lesion painted over, and with as much painted over
+        elsewhere in the liver.
+
+        None where there is no lesion, or no room for it elsewhere.
+        """
+        size = answer.frame.size
+        grey = answer.frame.to_network(answer.image.grey)
+        masks = {
+            name: answer.frame.shrink(mask.astype(np.float32)) > 0.5
+            for name, mask in answer.masks.items()
+        }
+        lesion, liver = masks["lesion"], masks["liver"] & ~masks["lesion"]
+        if not lesion.any():
+            return None, None
+        inputs = [paint_over(grey, lesion, tissue=liver)]
+        place = elsewhere(lesion, liver)
+        if place is not None:
+            other = np.zeros((size, size), bool)
+            other[place] = True
+            inputs.append(paint_over(grey, other, tissue=liver & ~other))
+        logits = self.forward(np.stack(inputs))["logits"].astype(np.float64)
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        found = (odds / odds.sum(1, keepdims=True))[
+            :, self.config.network.labels.index(label)
+        ].tolist()
+        return found[0], found[1] if len(found) > 1 else None
+
+    def explain(
+        self,
+        image: Source | Analysis,
+        method: str = "grad-cam++",
+        *,
+        label: str | None = None,
+        against: str | None = None,
+        layer: str | None = None,
+        seed: int = 0,
+    ) -> Explanation:
+        """One map by one method; see `hcc_xai.METHODS`.
+
+        Args:
+            image: what `analyze` takes, or an `Analysis` (whose maps are used again).
+            label: the answer by default. against: show what speaks for `label` rather than for
+            this one.
+            layer: None or "map", the shared map; methods that can explain others may take their
+            names.
+
+        Raises:
+            ArgumentError: an unknown method, label or layer; the message names the known ones.
+        """
+        chosen = method_named(method)
+        if layer not in (None, "map"):
+            raise unknown("layer", layer, ("map",))
+        start = time.perf_counter()
+        answer = image if isinstance(image, Analysis) else self.analyze(image)
+        label, labels = answer._known(label), list(answer.probabilities)
+        if against is not None and answer._known(against) == label:
+            raise ArgumentError(f"label and against are both {label!r}; they must differ")
+        rival = None if against is None else labels.index(against)
+        grid = chosen.function(answer._maps, labels.index(label), rival)
+        return Explanation(
+            answer.frame.to_file(grid),
+            method,
+            label,
+            against,
+            "map",
+            answer.scale(method),
+            time.perf_counter() - start,
+        )
+
+
+def load(where: str | Path | None = None, *, device: str | None = None) -> Analyzer:
+    """Load a bundle: a folder, or "owner/name" or "owner/name@revision" on the Hugging Face Hub.
+
+    Args:
+        where: `HCC_XAI_MODEL`, else the bundle that ships, by default.
+        device: "cpu", "cuda", "mps"; the best there is by default.
+
+    Raises:
+        BundleError: one sentence says what is wrong with it.
+    """
+    return Analyzer(load_bundle(where if where is not None else default_model()), device=device)
+
+
+def with_spacing(answer: Analysis, mm_per_pixel: Spacing) -> Analysis:
+    """The same answer, measured with another spacing; the network is not run again."""
+    return replace(answer, image=read(answer.image, mm_per_pixel=mm_per_pixel))

@@ -1,0 +1,289 @@
+"""The command line: `python -m hcc_xai COMMAND`.
+
+Exit codes: 0 all done; 1 some file could not be read or was stopped by the gate (one line each on
+standard error, beginning with its path); 2 wrong usage, or a model or data folder that cannot be
+used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hcc_xai.errors import BundleError, DataError, HccXaiError, ImageError, SpacingError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        return code
+    except HccXaiError as error:
+        print(f"hcc_xai: {_one_line(str(error))}", file=sys.stderr)
+        return 1 if isinstance(error, ImageError) else 2
+
+
+def _one_line(text: object) -> str:
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m hcc_xai", description="Why was this lesion flagged? Research software."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument(
+        "--model",
+        metavar="BUNDLE",
+        help="folder, or owner/name[@revision] on the Hub (weights/liver-us)",
+    )
+
+    one = commands.add_parser(
+        "analyze", parents=[model], help="masks, grades, maps and JSON of pictures"
+    )
+    one.add_argument("files", nargs="+", metavar="FILE")
+    one.add_argument("--out", type=Path, help="folder for overlay, masks and JSON")
+    one.add_argument("--frame", type=int, help="of a file with several; the middle one by default")
+    one.add_argument("--mm-per-pixel", type=float)
+    one.add_argument(
+        "--accept",
+        action="store_true",
+        help="let pictures through that the gate stops; they stay marked",
+    )
+    one.add_argument("--language", choices=("en", "es"), default="en")
+    one.set_defaults(run=_analyze)
+
+    why = commands.add_parser(
+        "explain", parents=[model], help="one map of one picture by a named method"
+    )
+    why.add_argument("file", metavar="FILE")
+    why.add_argument("--method", default="grad-cam++")
+    why.add_argument("--label")
+    why.add_argument("--against")
+    why.add_argument("--frame", type=int)
+    why.add_argument("--out", type=Path, default=Path("."))
+    why.set_defaults(run=_explain)
+
+    fit = commands.add_parser(
+        "train", help="train on a data folder; goes on where a killed run stopped"
+    )
+    fit.add_argument("--data", type=Path, required=True)
+    fit.add_argument("--out", type=Path, required=True)
+    fit.add_argument(
+        "--fold", type=int, action="append", help="leave this fold out (may be repeated)"
+    )
+    fit.add_argument(
+        "--folds", action="store_true", help="every fold of the index in turn, then all images"
+    )
+    fit.add_argument(
+        "--pretrained", type=Path, help="safetensors with the trunk's ImageNet weights"
+    )
+    fit.add_argument("--trunk", default="tf_efficientnet_lite0")
+    fit.add_argument("--size", type=int, default=256)
+    fit.add_argument("--channels", type=int, default=96)
+    fit.add_argument("--epochs", type=int, default=14)
+    fit.add_argument("--batch", type=int, default=16)
+    fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument(
+        "--labels",
+        help="comma-separated, in the order of the logits; read off the index by default",
+    )
+    fit.add_argument("--name", default="liver-us")
+    fit.add_argument("--licence", default="other")
+    fit.set_defaults(run=_train)
+
+    judge = commands.add_parser(
+        "evaluate", help="out-of-fold figures with intervals, and the model card"
+    )
+    judge.add_argument("--data", type=Path, required=True)
+    judge.add_argument(
+        "--folds", type=Path, required=True, metavar="DIR", help="what `train --folds` wrote"
+    )
+    judge.add_argument("--out", type=Path, required=True)
+    judge.set_defaults(run=_evaluate)
+
+    speed = commands.add_parser("bench", parents=[model], help="milliseconds per image")
+    speed.add_argument("--json", action="store_true")
+    speed.add_argument("--repeats", type=int, default=20)
+    speed.set_defaults(run=_bench)
+
+    push = commands.add_parser(
+        "publish", help="upload a bundle, or the whole Space, to the Hugging Face Hub"
+    )
+    push.add_argument("bundle", nargs="?", type=Path)
+    push.add_argument("repository", nargs="?", metavar="owner/name")
+    push.add_argument("--space", metavar="owner/name", help="upload this project as a Space")
+    push.add_argument("--private", action="store_true")
+    push.set_defaults(run=_publish)
+    return parser
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from hcc_xai.analysis import load
+
+    analyzer = load(options.model)
+    failed = False
+    used: set[str] = set()
+    for file in options.files:
+        try:
+            answer = analyzer.analyze(
+                file, frame=options.frame, mm_per_pixel=options.mm_per_pixel, accept=options.accept
+            )
+        except (ImageError, SpacingError) as error:
+            print(f"{_one_line(file)}: {_one_line(error)}", file=sys.stderr)
+            failed = True
+            continue
+        if options.out:
+            answer.save(options.out, stem=_stem(answer.image.source, used))
+        if answer.accepted or options.accept:
+            said = f"{answer.headline(options.language)}. {answer.sentence(options.language)}"
+            print(f"{_one_line(file)}: {said}")
+        if not answer.accepted:
+            reason = next(
+                (f.message[options.language] for f in answer.flags if f.severity == "stop"), ""
+            )
+            print(f"{_one_line(file)}: {_one_line(reason)}", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+def _stem(source: str, used: set[str]) -> str:
+    """The name to write under: the file's, numbered where two files share it."""
+    stem = Path(source).stem or "picture"
+    name, count = stem, 2
+    while name in used:
+        name, count = f"{stem}-{count}", count + 1
+    used.add(name)
+    return name
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from hcc_xai import draw
+    from hcc_xai.analysis import load
+    from hcc_xai.explain import method_named
+
+    method_named(options.method)
+    analyzer = load(options.model)
+    try:
+        answer = analyzer.analyze(options.file, frame=options.frame)
+    except ImageError as error:
+        print(f"{_one_line(options.file)}: {_one_line(error)}", file=sys.stderr)
+        return 1
+    found = analyzer.explain(answer, options.method, label=options.label, against=options.against)
+    picture = draw.overlay(
+        answer.image.pixels,
+        answer.sector,
+        answer.masks,
+        heat=found.map,
+        scale=found.scale,
+        signed=bool((found.map < 0).any()),
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    stem = f"{Path(answer.image.source).stem}_{found.method.replace('+', 'p')}_{found.label}"
+    (options.out / f"{stem}.png").write_bytes(draw.png(picture))
+    about = {
+        **found.to_dict(),
+        "model": answer.model,
+        "accepted": answer.accepted,
+        "image": answer.image.to_dict(),
+    }
+    (options.out / f"{stem}.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    print(options.out / f"{stem}.png")
+    return 0 if answer.accepted else 1
+
+
+def _train(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from hcc_xai.data import image_path, read_index
+    from hcc_xai.network import NetworkConfig
+    from hcc_xai.train import TrainConfig, make_bundle, train
+
+    records = read_index(options.data)
+    order = {"normal": 0, "benign": 1, "malignant": 2}
+    found = sorted({r.label for r in records}, key=lambda label: (order.get(label, 9), label))
+    labels = tuple(options.labels.split(",")) if options.labels else tuple(found)
+    network = NetworkConfig(options.trunk, options.size, options.channels, labels)
+    folds: list[int | None] = [None]
+    if options.folds:
+        folds = [*sorted({r.fold for r in records}), None]
+    elif options.fold:
+        folds = list(options.fold)
+    for fold in folds:
+        mine = [r for r in records if r.fold != fold]
+        if len(mine) == len(records) and fold is not None:
+            raise DataError(f"the index has no fold {fold}")
+        # What ships learns from every image and takes the last epoch; folds choose theirs.
+        recipe = TrainConfig(
+            epochs=options.epochs,
+            batch=options.batch,
+            seed=options.seed,
+            validation=0.0 if fold is None else TrainConfig.validation,
+        )
+        out = options.out / ("all" if fold is None else str(fold))
+        with tqdm(total=options.epochs, desc=out.name, unit="epoch") as bar:
+
+            def report(line: str, bar: Any = bar) -> None:
+                bar.update()
+                bar.write(line)
+
+            weights = train(
+                options.data,
+                mine,
+                out,
+                network=network,
+                recipe=recipe,
+                pretrained=options.pretrained,
+                report=report,
+            )
+        about = {
+            "data": str(options.data.name),
+            "images": len(mine),
+            "left_out_fold": fold,
+            **recipe.to_dict(),
+            "pretrained": options.pretrained.name if options.pretrained else None,
+        }
+        make_bundle(
+            weights,
+            out / "bundle",
+            name=options.name,
+            network=network,
+            training=about,
+            licence=options.licence,
+            examples=[image_path(options.data, r.name) for r in mine[::25]],
+        )
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from hcc_xai.evaluate import run
+
+    print(run(options.data, options.folds, options.out))
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from hcc_xai.analysis import load
+    from hcc_xai.bench import as_text, bench
+
+    result = bench(load(options.model), repeats=options.repeats)
+    print(json.dumps(result) if options.json else as_text(result))
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from hcc_xai.bundle import publish_bundle, publish_space
+
+    if options.space and not options.bundle:
+        print(publish_space(Path(__file__).parents[1], options.space, private=options.private))
+    elif options.bundle and options.repository and not options.space:
+        print(publish_bundle(options.bundle, options.repository, private=options.private))
+    else:
+        raise BundleError("publish wants a bundle's folder and owner/name, or --space owner/name")
+    return 0

@@ -1,0 +1,133 @@
+"""Outlines, heatmaps and scales: the only place that normalises or colours.
+
+Pictures are (H, W, 3) uint8 RGB in the pixels of the file. The colours are safe for colour-blind
+readers: lesion orange, liver sky blue (Okabe and Ito); colour maps are perceptually even.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hcc_xai.errors import ArgumentError, unknown
+
+COLOURS = {"lesion": (230, 159, 0), "liver": (86, 180, 233)}
+BAND_COLOURS = {"green": "#009E73", "amber": "#E69F00", "red": "#D55E00"}
+COLOUR_MAPS = ("inferno", "viridis", "cividis", "magma")  # for maps that are not negative
+SIGNED_MAP = (
+    "berlin"  # for signed maps: blue speaks against, red for; dark in the middle, as the picture is
+)
+
+
+@lru_cache(maxsize=16)
+def lookup(name: str) -> NDArray[np.uint8]:
+    """A colour map as (256, 3) uint8.
+
+    Raises:
+        ArgumentError: not one of `COLOUR_MAPS` or `SIGNED_MAP`.
+    """
+    if name not in (*COLOUR_MAPS, SIGNED_MAP):
+        raise unknown("colour map", name, (*COLOUR_MAPS, SIGNED_MAP))
+    from matplotlib import colormaps
+
+    table: NDArray[np.uint8] = (
+        (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    )
+    return table
+
+
+def hide_outside(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The scan alone: text, marks and names outside the sector are black."""
+    shown: NDArray[np.uint8] = pixels * sector[..., None]
+    return shown
+
+
+def add_heat(
+    pixels: NDArray[np.uint8],
+    values: NDArray[np.float32],
+    *,
+    scale: float,
+    opacity: float = 0.6,
+    colour_map: str = "inferno",
+    signed: bool = False,
+) -> NDArray[np.uint8]:
+    """A heatmap over a picture; where the map is zero the picture stays as it is.
+
+    Args:
+        pixels: (H, W, 3) uint8. values: (H, W) float32, raw.
+        scale: the absolute value that is drawn at full strength; larger ones look the same.
+        opacity: 0 to 1, of the colour at full strength.
+        signed: use the two-sided colour map, zero in its middle.
+
+    Raises:
+        ArgumentError: opacity outside 0 to 1, scale not above zero, unknown colour map.
+    """
+    if not 0 <= opacity <= 1:
+        raise ArgumentError(f"opacity is {opacity}; allowed is 0 to 1")
+    if not scale > 0:
+        raise ArgumentError(f"scale is {scale}; allowed is anything above 0")
+    level = np.clip(values / scale, -1 if signed else 0, 1)
+    index = np.rint((level + 1) * 127.5 if signed else level * 255).astype(np.uint8)
+    colours = lookup(SIGNED_MAP if signed else colour_map)[index].astype(np.float32)
+    # Full opacity from a third of the scale on, so that weak evidence is seen and none is not.
+    alpha = (opacity * np.minimum(1, np.abs(level) * 3)).astype(np.float32)[..., None]
+    mixed: NDArray[np.uint8] = (pixels * (1 - alpha) + colours * alpha).astype(np.uint8)
+    return mixed
+
+
+def own_scale(values: NDArray[np.float32]) -> float:
+    """The scale that shows this picture's own strongest evidence at full strength."""
+    largest = float(np.abs(values).max())
+    return largest if largest > 0 else 1.0
+
+
+def add_outline(
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """A thin line round a mask, on its inner edge; a new picture."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    width = max(1, round(max(mask.shape) / 500))
+    drawn = np.array(pixels)
+    cv2.drawContours(drawn, contours, -1, colour, width)
+    return drawn
+
+
+def overlay(
+    pixels: NDArray[np.uint8],
+    sector: NDArray[np.bool_],
+    masks: dict[str, NDArray[np.bool_]],
+    *,
+    heat: NDArray[np.float32] | None = None,
+    **heat_options: Any,
+) -> NDArray[np.uint8]:
+    """The explained picture: scan, heatmap if any, outlines of the given masks (liver under
+    lesion)."""
+    shown = hide_outside(pixels, sector)
+    if heat is not None:
+        shown = add_heat(shown, heat, **heat_options)
+    for name in ("liver", "lesion"):
+        if name in masks:
+            shown = add_outline(shown, masks[name], COLOURS[name])
+    return shown
+
+
+def css_gradient(*, signed: bool, colour_map: str = "inferno") -> str:
+    """The colour map as a CSS gradient from left (least) to right (most), for a scale beside the
+    picture."""
+    table = lookup(SIGNED_MAP if signed else colour_map)
+    stops = ", ".join("rgb({},{},{})".format(*table[i]) for i in np.linspace(0, 255, 9).astype(int))
+    return f"linear-gradient(to right, {stops})"
+
+
+def png(pixels: NDArray[Any]) -> bytes:
+    """PNG bytes of an RGB (H, W, 3) or grey (H, W) uint8 picture, or of a bool mask as 0 and 255.
+    No metadata."""
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8) * 255
+    if pixels.ndim == 3:
+        pixels = pixels[..., ::-1]
+    return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()

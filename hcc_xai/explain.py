@@ -1,0 +1,146 @@
+"""Why this grade: heatmaps from the one forward that gave the answer.
+
+`immediate` makes two maps of every grade from the shared map and the head's weights. The head is
+linear in the map, so its gradient is written down (and tested against autograd), not taken: no
+hook, no second pass, no state.
+
+`METHODS` lists every method by name; each returns an `Explanation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hcc_xai.errors import unknown
+
+Floats = NDArray[np.float32]
+KINDS = ("grad-cam++", "contribution")
+
+
+class Maps(NamedTuple):
+    """Both maps of every grade, (B, K, h, w) float32 each, at the shared map's resolution."""
+
+    grad_cam_pp: Tensor
+    contribution: Tensor
+
+
+def immediate(shared: Tensor, pools: Tensor, weight: Tensor) -> Maps:
+    """Grad-CAM++ and the contribution map of every grade.
+
+    With the head of `network.py` the gradient of logit k at channel c, position x is
+    g = W1_kc P1(x) + W2_kc P2(x), the mask in P2 being a constant.
+
+    Contribution (gradient times activation; HiRes-CAM, Draelos and Carin 2020): sum_c A_c(x)
+    g_kc(x). Its values sum over x to logit_k - bias_k, exactly, and over k to zero at every x, as
+    the weights are centred.
+
+    Grad-CAM++ (Chattopadhay et al. 2018, eq. 10-19): w_kc = sum_x alpha relu(g), map = relu(sum_c
+    w_kc A_c(x)). Where g > 0, eq. 19 reduces to alpha = 1 / (2 + g sum_x A_c): no epsilon, no pole,
+    as A is not negative; where g <= 0, relu(g) is zero. The paper's factor exp(S) cancels when a
+    map is normalised and is left out, so that maps of different images stay comparable.
+
+    Args:
+        shared: (B, C, h, w), not negative. pools: (B, 2, h, w). weight: (K, 2, C), centred.
+    """
+    contribution = (torch.einsum("bchw,kpc->bkphw", shared, weight) * pools[:, None]).sum(2)
+    batch, channels, height, width = shared.shape
+    flat = shared.view(batch, channels, -1)
+    total = flat.sum(2)[:, None, :, None]  # (B, 1, C, 1)
+    gradient = torch.einsum("kpc,bpx->bkcx", weight, pools.flatten(2)).clamp_(
+        min=0
+    )  # relu(g), (B, K, C, h w)
+    gains = (gradient / (gradient * total).add_(2)).sum(3)  # (B, K, C)
+    cam = torch.einsum("bkc,bcx->bkx", gains, flat).clamp_(min=0)
+    return Maps(cam.view(batch, -1, height, width), contribution)
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One map of one picture.
+
+    Attributes:
+        map: (H, W) float32 in the pixels of the file, raw, zero outside the sector.
+        method, label: names. against: the label it was contrasted with, or None. layer: of the
+        network.
+        scale: the value drawn as full strength on the absolute scale of the bundle, or of this map.
+        seconds: time taken. score: a faithfulness score where one was computed, else None.
+    """
+
+    map: NDArray[np.float32]
+    method: str
+    label: str
+    against: str | None
+    layer: str
+    scale: float
+    seconds: float
+    score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "label": self.label,
+            "against": self.against,
+            "layer": self.layer,
+            "scale": self.scale,
+            "seconds": self.seconds,
+            "score": self.score,
+            "largest": float(self.map.max()),
+            "smallest": float(self.map.min()),
+        }
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to explain. `function(maps, index, against)` takes the immediate maps of one picture
+    (both (K, h, w)) and gives a (h, w) map; `seconds_hint` is for two CPU cores."""
+
+    function: Callable[[Mapping[str, Floats], int, int | None], Floats]
+    title: str
+    seconds_hint: float
+    paper: str
+
+
+def _grad_cam_pp(maps: Mapping[str, Floats], index: int, against: int | None) -> Floats:
+    cam = maps["grad-cam++"]
+    found: Floats = cam[index] if against is None else np.maximum(cam[index] - cam[against], 0)
+    return found
+
+
+def _contribution(maps: Mapping[str, Floats], index: int, against: int | None) -> Floats:
+    exact = maps["contribution"]
+    found: Floats = exact[index] if against is None else exact[index] - exact[against]
+    return found
+
+
+METHODS: dict[str, Method] = {
+    "grad-cam++": Method(
+        _grad_cam_pp,
+        "Grad-CAM++",
+        0.05,
+        "Chattopadhay et al. 2018, Grad-CAM++, doi 10.1109/WACV.2018.00097",
+    ),
+    "contribution": Method(
+        _contribution,
+        "Contribution (exact)",
+        0.05,
+        "Draelos and Carin 2020, HiResCAM, arXiv 2011.08891",
+    ),
+}
+
+
+def method_named(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        ArgumentError: names the known ones.
+    """
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    return METHODS[name]

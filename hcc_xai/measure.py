@@ -1,0 +1,148 @@
+"""Masks to lesions with sizes: in pixels always, in millimetres only where the picture states its
+spacing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Lesion:
+    """One lesion.
+
+    Attributes:
+        mask: (H, W) bool. outline: (N, 2) int32 of (row, column), closed.
+        confidence: mean lesion probability inside the mask, 0 to 1.
+        diameter_px, width_px: longest caliper distance, and the extent across it. area_px: pixels.
+        depth_px: from the lesion's nearest edge to the top edge of the sector (the transducer's
+        face).
+        ..._mm: the same in millimetres, or None where the spacing is not known.
+        ..._interval: lower and upper bound from the uncertain outline, or None where none was
+        computed.
+    """
+
+    mask: NDArray[np.bool_]
+    outline: NDArray[np.int32]
+    confidence: float
+    diameter_px: float
+    width_px: float
+    area_px: float
+    depth_px: float
+    diameter_mm: float | None = None
+    width_mm: float | None = None
+    area_mm2: float | None = None
+    depth_mm: float | None = None
+    diameter_mm_interval: Interval | None = None
+    width_mm_interval: Interval | None = None
+    area_mm2_interval: Interval | None = None
+    depth_mm_interval: Interval | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, and the centre as (row, column); no pixels."""
+        skipped = ("mask", "outline")
+        numbers = {k: getattr(self, k) for k in self.__dataclass_fields__ if k not in skipped}
+        rows, cols = np.nonzero(self.mask)
+        return {"centre": [float(rows.mean()) + 0.5, float(cols.mean()) + 0.5], **numbers}
+
+
+def find_lesions(
+    logits: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    sector: NDArray[np.bool_],
+    *,
+    least_share: float = 0.0,
+    spacing_at: Any = None,
+) -> tuple[Lesion, ...]:
+    """The lesions of a mask, largest first.
+
+    Args:
+        logits, mask, sector: (H, W); of the lesion's probability, where it is over its threshold,
+        the scan.
+        least_share: parts smaller than this share of the sector are specks and left out.
+        spacing_at: function of (row, column) giving (mm per row, mm per column) or None.
+    """
+    count, parts, stats, centres = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=8
+    )
+    least = max(4.0, least_share * float(sector.sum()))
+    kept = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
+    kept.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
+    lesions = []
+    for index in kept:
+        spacing = spacing_at(centres[index][1], centres[index][0]) if spacing_at else None
+        lesions.append(_lesion(parts == index, logits, sector, spacing))
+    return tuple(lesions)
+
+
+def _lesion(
+    mask: NDArray[np.bool_],
+    logits: NDArray[np.float32],
+    sector: NDArray[np.bool_],
+    spacing: tuple[float, float] | None,
+) -> Lesion:
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(contours, key=len)[:, 0, ::-1].astype(np.int32)  # (N, 2), row first
+    edge = _edge_points(outline)
+    diameter, width = caliper(edge)
+    depth = _depth(outline, sector, (1.0, 1.0))
+    sizes: dict[str, Any] = {}
+    if spacing is not None:
+        long_mm, wide_mm = caliper(edge * np.array(spacing))
+        sizes = {
+            "diameter_mm": long_mm,
+            "width_mm": wide_mm,
+            "area_mm2": float(mask.sum()) * spacing[0] * spacing[1],
+            "depth_mm": _depth(outline, sector, spacing),
+        }
+    return Lesion(
+        mask,
+        outline,
+        float((1 / (1 + np.exp(-logits[mask]))).mean()),
+        diameter,
+        width,
+        float(mask.sum()),
+        depth,
+        **sizes,
+    )
+
+
+def _edge_points(outline: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Corners of the outline's pixels, so that a disc of diameter 20 measures 20 and not 19. (N,
+    2) -> (4 N, 2)."""
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    points: NDArray[np.float64] = (outline[:, None] + corners).reshape(-1, 2).astype(np.float64)
+    return points
+
+
+def caliper(points: NDArray[np.float64]) -> tuple[float, float]:
+    """Longest distance between two points, and the extent perpendicular to it. (N, 2) -> two
+    lengths."""
+    hull = cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float64)
+    apart = np.linalg.norm(hull[:, None] - hull[None], axis=2)
+    first, second = np.unravel_index(int(np.argmax(apart)), apart.shape)
+    longest = float(apart[first, second])
+    along = (hull[second] - hull[first]) / max(longest, 1e-9)
+    across = hull @ np.array([-along[1], along[0]])
+    return longest, float(across.max() - across.min())
+
+
+def _depth(
+    outline: NDArray[np.int32], sector: NDArray[np.bool_], spacing: tuple[float, float]
+) -> float:
+    """Shortest way from the outline to the top edge of the sector, in units of the spacing."""
+    columns = np.flatnonzero(sector.any(0))
+    tops = sector[:, columns].argmax(0)
+    # Only the face counts: the flanks of a fan are below its upper corners.
+    middle = (columns > np.percentile(columns, 30)) & (columns < np.percentile(columns, 70))
+    face = np.column_stack([tops[middle], columns[middle]]) * np.array(spacing)
+    if not len(face):
+        return 0.0
+    apart = np.linalg.norm((outline * np.array(spacing))[::4, None] - face[None, ::4], axis=2)
+    return float(apart.min())

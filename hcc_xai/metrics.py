@@ -1,0 +1,174 @@
+"""Figures with bootstrap intervals: pure NumPy, all resamples at once.
+
+Every metric is a function of weights: how often each of N images was drawn in each of R resamples. `draws` puts
+the sample itself into row 0, so that row gives the figure, the others its interval, and nothing is looped over.
+Where a value is missing (NaN) the image is left out of that metric.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hcc_xai.errors import ArgumentError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, its 95 % interval and the number of images behind it; None where it cannot be said."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def draws(n: int, *, resamples: int = 1000, seed: int = 0) -> Floats:
+    """How often each of n images is drawn.
+
+    Returns:
+        (resamples + 1, n) float64; row 0 is all ones (the sample itself), the others sum to n each.
+
+    Raises:
+        ArgumentError: there is no image, or no resample.
+    """
+    if n < 1 or resamples < 1:
+        raise ArgumentError(f"n is {n}, resamples {resamples}; both must be at least 1")
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    return np.vstack([np.ones((1, n)), drawn]).astype(np.float64)
+
+
+def figure(found: Floats, n: int) -> Figure:
+    """A metric over all resamples, as a figure with its percentile interval (2.5 to 97.5 %).
+
+    Args:
+        found: (R,), the sample's own value first; NaN in resamples that cannot say.
+        n: images that the metric rests on.
+    """
+    rest = found[1:][np.isfinite(found[1:])]
+    if not math.isfinite(found[0]) or not len(rest):
+        return Figure(None, None, None, n)
+    low, high = np.percentile(rest, [2.5, 97.5])
+    return Figure(float(found[0]), float(low), float(high), n)
+
+
+def mean(values: ArrayLike, weights: Floats) -> Floats:
+    """Weighted mean. values (N,), NaN where missing; weights (R, N) -> (R,)."""
+    known, weights = _known(values, weights)
+    return _ratio(weights @ known, weights.sum(1))
+
+
+def median(values: ArrayLike, weights: Floats) -> Floats:
+    """Weighted median: that of the sample in which each value stands as often as it was drawn. -> (R,)."""
+    known, weights = _known(values, weights)
+    if not len(known):
+        return np.full(len(weights), np.nan)
+    order = np.argsort(known, kind="stable")
+    known, reached = known[order], np.cumsum(weights[:, order], axis=1)  # (R, N)
+    half = reached[:, -1:] / 2
+    lower, upper = (reached >= half).argmax(1), (reached > half).argmax(1)
+    return np.where(half[:, 0] > 0, (known[lower] + known[upper]) / 2, np.nan)
+
+
+def pairs(scores: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
+    """Pairs of a positive and a negative: how many are in the right order (ties count half), and how many there are.
+
+    Args:
+        scores: (N,), higher is more positive. positive: (N,) bool. weights: (R, N).
+
+    Returns:
+        (2, R): ordered pairs, pairs. Their ratio is the AUROC.
+    """
+    scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
+    hits, misses, _ = _by_score(scores, positive, weights)
+    below = np.cumsum(misses, axis=1) - misses
+    return np.stack([(hits * (below + misses / 2)).sum(1), hits.sum(1) * misses.sum(1)])
+
+
+def auroc(scores: ArrayLike, positive: ArrayLike, weights: Floats, *, strata: ArrayLike | None = None) -> Floats:
+    """Area under the ROC curve.
+
+    Args:
+        scores, positive, weights: as for `pairs`.
+        strata: (N,) names; where given, only pairs within one stratum count, which is the average of the strata's
+            areas weighted by their pairs. Strata without both classes drop out by themselves.
+
+    Returns:
+        (R,), NaN where there is no pair.
+    """
+    scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
+    names = np.zeros(len(scores)) if strata is None else np.asarray(strata)
+    parts = [pairs(scores[names == s], positive[names == s], weights[:, names == s]) for s in np.unique(names)]
+    ordered, number = np.sum(parts, axis=0) if parts else np.zeros((2, len(weights)))
+    return _ratio(ordered, number)
+
+
+def average_precision(scores: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
+    """Precision averaged over the recall it is reached at (no interpolation). Shapes as for `pairs` -> (R,)."""
+    scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
+    hits, misses, _ = _by_score(-scores, positive, weights)  # best score first
+    found = np.cumsum(hits, axis=1)
+    precision = _ratio(found, found + np.cumsum(misses, axis=1))
+    return _ratio((hits * np.nan_to_num(precision)).sum(1), hits.sum(1))
+
+
+def balanced_accuracy(answers: ArrayLike, truth: ArrayLike, weights: Floats) -> Floats:
+    """Mean over the classes of the share that was answered rightly. (N,), (N,), (R, N) -> (R,)."""
+    answers, truth = np.asarray(answers), np.asarray(truth)
+    recalls = [mean((answers == c)[truth == c], weights[:, truth == c]) for c in np.unique(truth)]
+    return np.asarray(np.mean(recalls, axis=0), np.float64)
+
+
+def dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """2 |A and B| / (|A| + |B|); 1 where both are empty."""
+    total = int(found.sum()) + int(truth.sum())
+    return 2 * int((found & truth).sum()) / total if total else 1.0
+
+
+def iou(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """|A and B| / |A or B|; 1 where both are empty."""
+    union = int((found | truth).sum())
+    return int((found & truth).sum()) / union if union else 1.0
+
+
+def roc(scores: ArrayLike, positive: ArrayLike) -> Floats:
+    """The ROC curve: (2, M) of false and true positive rate, from (0, 0) to (1, 1); ties are one step."""
+    scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
+    hits, misses, _ = _by_score(-scores, positive, np.ones((1, len(scores))))
+    rates = [np.concatenate([[0.0], _ratio(np.cumsum(step), step.sum())]) for step in (misses[0], hits[0])]
+    return np.stack(rates)
+
+
+def _by_score(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Weight of positives and of negatives at each different score, ascending: (R, M), (R, M), (M,)."""
+    if np.isnan(scores).any():
+        raise ArgumentError("a score is NaN; leave such images out first")
+    if not len(scores):
+        empty = np.zeros((len(weights), 0))
+        return empty, empty, np.zeros(0)
+    order = np.argsort(scores, kind="stable")
+    levels, first = np.unique(scores[order], return_index=True)
+    sorted_weights, sorted_positive = weights[:, order], positive[order]
+    hits = np.add.reduceat(sorted_weights * sorted_positive, first, axis=1)
+    return hits, np.add.reduceat(sorted_weights * ~sorted_positive, first, axis=1), levels
+
+
+def _known(values: ArrayLike, weights: Floats) -> tuple[Floats, Floats]:
+    values = np.asarray(values, np.float64)
+    kept = ~np.isnan(values)
+    return values[kept], weights[:, kept]
+
+
+def _ratio(over: ArrayLike, under: ArrayLike) -> Floats:
+    """over / under, NaN where under is zero."""
+    over, under = np.asarray(over, np.float64), np.asarray(under, np.float64)
+    return np.divide(over, under, out=np.full(np.broadcast_shapes(over.shape, under.shape), np.nan), where=under > 0)

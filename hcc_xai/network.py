@@ -1,0 +1,181 @@
+"""The network: a timm trunk, one shared map, and two heads that read it.
+
+    features(x)      (B, 1, S, S) -> map (B, C, S/4, S/4), not negative, zero outside the sector
+    heads(map, ...)  map -> Outputs: mask logits by a 1x1 convolution, grade logits by a linear
+    layer
+
+The grade's logit is an exact sum over the map's positions, so "which places made it malignant" has
+one exact answer (the contribution map) and the heatmap is as fine as the mask. See `Network.heads`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hcc_xai.errors import ArgumentError
+
+STRIDE = 4  # of the shared map
+MASKS = ("liver", "lesion")
+_LEAST_LESION = 4.0  # cells of the map; below about this much, the lesion's pool fades to zero
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """All that is needed to build the network again.
+
+    Attributes:
+        trunk: name of a timm model with `features_only` support.
+        size: side of the square input, in pixels; a multiple of 32.
+        channels: channels of the shared map.
+        labels: ids of the grades, in the order of the logits.
+        mean, std: grey levels (0 to 1) that the trunk calls 0 and 1.
+    """
+
+    trunk: str = "tf_efficientnet_lite0"
+    size: int = 256
+    channels: int = 96
+    labels: tuple[str, ...] = ("normal", "benign", "malignant")
+    mean: float = 127 / 255
+    std: float = 128 / 255
+
+    def __post_init__(self) -> None:
+        if self.size < 64 or self.size % 32:
+            raise ArgumentError(f"size is {self.size}; allowed are multiples of 32 from 64 up")
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ArgumentError(f"labels are {self.labels}; wanted are two or more different names")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "labels": list(self.labels)}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> NetworkConfig:
+        known = [f.name for f in fields(cls)]
+        for key in given:
+            if key not in known:
+                raise ArgumentError(
+                    f"unknown key {key!r} in the network's config; known: {', '.join(known)}"
+                )
+        return cls(**{**given, "labels": tuple(given.get("labels", cls.labels))})
+
+
+class Outputs(NamedTuple):
+    """What the heads say of a batch.
+
+    logits: (B, K) of the grades. masks: (B, 2, h, w) logits of liver and lesion.
+    pools: (B, 2, h, w), how much each position counts in the two pools; see `Network.heads`.
+    """
+
+    logits: Tensor
+    masks: Tensor
+    pools: Tensor
+
+
+class Network(nn.Module):
+    """Trunk, decoder and heads. `config` says all about its shape."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        try:
+            self.trunk = timm.create_model(
+                config.trunk, features_only=True, in_chans=1, pretrained=False
+            )
+        except RuntimeError as error:
+            raise ArgumentError(
+                f"timm has no trunk named {config.trunk!r} that gives feature maps"
+            ) from error
+        info: Any = self.trunk.feature_info
+        self.levels = [i for i, r in enumerate(info.reduction()) if r >= STRIDE]
+        widths = [info.channels()[i] for i in self.levels]
+        self.lateral = nn.ModuleList(nn.Conv2d(width, config.channels, 1) for width in widths)
+        self.merge = nn.ModuleList(_block(config.channels) for _ in widths[1:])
+        self.last = nn.Sequential(_block(config.channels), _block(config.channels))
+        self.mask_head = nn.Conv2d(config.channels, len(MASKS), 1)
+        self.grade_head = nn.Linear(2 * config.channels, len(config.labels))
+        nn.init.normal_(self.grade_head.weight, std=0.05)
+        nn.init.constant_(self.mask_head.bias, -1.0)  # type: ignore[arg-type]
+
+    def features(self, x: Tensor) -> Tensor:
+        """The shared map.
+
+        Args:
+            x: (B, 1, S, S) as `Frame.to_network` makes it: 0 to 1 inside the sector, -1 outside.
+
+        Returns:
+            (B, C, S/4, S/4), not negative, zero outside the sector.
+        """
+        grey = torch.where(x >= 0, (x - self.config.mean) / self.config.std, 0.0)
+        found = self.trunk(grey.contiguous(memory_format=torch.channels_last))
+        levels = [lateral(found[i]) for lateral, i in zip(self.lateral, self.levels, strict=True)]
+        top = levels[-1]
+        for merge, level in zip(reversed(self.merge), reversed(levels[:-1]), strict=True):
+            top = merge(
+                level
+                + F.interpolate(top, size=level.shape[-2:], mode="bilinear", align_corners=False)
+            )
+        size = (x.shape[-2] // STRIDE, x.shape[-1] // STRIDE)
+        if top.shape[-2:] != size:  # a trunk without a level at a quarter of the input
+            top = F.interpolate(top, size=size, mode="bilinear", align_corners=False)
+        return self.last(top) * sector_of(x)  # type: ignore[no-any-return]
+
+    def heads(self, shared: Tensor, sector: Tensor) -> Outputs:
+        """Masks and grades from the shared map.
+
+        The grades read the map pooled twice, over the sector and over the predicted lesion (its
+        soft mask taken as a constant); where no lesion is predicted the second pool fades to zero:
+
+            logit_k = bias_k + sum_x sum_c A_c(x) (W1_kc P1(x) + W2_kc P2(x)),
+            P1 = sector / sum(sector), P2 = mask / (sum(mask) + 4)
+
+        with weights (and biases) centred so that they sum to zero over k.
+
+        Args:
+            shared: (B, C, h, w) from `features`.
+            sector: (B, 1, h, w) from `sector_of`.
+        """
+        masks = self.mask_head(shared)
+        lesion = (masks[:, 1:2].sigmoid() * sector).detach()
+        pools = torch.cat(
+            [
+                sector / sector.sum((2, 3), keepdim=True).clamp(min=1),
+                lesion / (lesion.sum((2, 3), keepdim=True) + _LEAST_LESION),
+            ],
+            1,
+        )  # (B, 2, h, w)
+        pooled = torch.einsum("bchw,bphw->bpc", shared, pools)
+        weight, bias = self.grade_weights()
+        logits = torch.einsum("bpc,kpc->bk", pooled, weight) + bias
+        return Outputs(logits, masks, pools)
+
+    def grade_weights(self) -> tuple[Tensor, Tensor]:
+        """Centred weights (K, 2, C) and biases (K,) of the grades: both sum to zero over K."""
+        weight: Tensor = self.grade_head.weight - self.grade_head.weight.mean(0, keepdim=True)
+        bias: Tensor = self.grade_head.bias - self.grade_head.bias.mean()
+        return weight.view(len(self.config.labels), 2, self.config.channels), bias
+
+    def forward(self, x: Tensor) -> Outputs:
+        """(B, 1, S, S) -> Outputs; the bare forward of bench and training."""
+        return self.heads(self.features(x), sector_of(x))
+
+
+def sector_of(x: Tensor) -> Tensor:
+    """Where the input was scanned, at the map's resolution. (B, 1, S, S) -> (B, 1, S/4, S/4) of 0
+    and 1."""
+    return (F.avg_pool2d((x >= 0).to(x.dtype), STRIDE) > 0.5).to(x.dtype)
+
+
+def _block(channels: int) -> nn.Sequential:
+    """A 3x3 depthwise and a 1x1 convolution: a tenth of the cost of a full 3x3 at this width."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,333 @@
+"""What was found in one picture: one frozen result, which all that show it only look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hcc_xai import draw, words
+from hcc_xai.bundle import BundleConfig
+from hcc_xai.errors import unknown
+from hcc_xai.explain import KINDS
+from hcc_xai.geometry import Frame
+from hcc_xai.images import Image
+from hcc_xai.measure import Lesion, find_lesions
+from hcc_xai.network import MASKS, sector_of
+
+_REGIONS = ("lesion", "liver", "rest", "outside")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something to know about an answer. severity: "info", "warning" or "stop"; message: language
+    -> words."""
+
+    code: str
+    severity: str
+    message: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "severity": self.severity, "message": dict(self.message)}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where the evidence for a label lies, and what hiding the lesion does.
+
+    Attributes:
+        label: the label that is explained.
+        shares: kind of map -> share of its positive part in "lesion", "liver" (the rest of it),
+        "rest" of the sector, "outside"; they sum to one, or are all zero where the map is.
+        hidden: probability of the label with the lesion painted over; elsewhere: with as much
+        painted over elsewhere in the liver. None where it was not asked for or there is no lesion
+        (or no room).
+    """
+
+    label: str
+    shares: Mapping[str, Mapping[str, float]]
+    hidden: float | None = None
+    elsewhere: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "shares": {k: dict(v) for k, v in self.shares.items()},
+            "hidden": self.hidden,
+            "elsewhere": self.elsewhere,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What was found in one picture. Arrays are in the pixels of the file; see API.md for every
+    name."""
+
+    image: Image
+    frame: Frame
+    config: BundleConfig
+    probabilities: dict[str, float]
+    logits: dict[str, float]
+    model: str
+    seconds: float
+    calibrated: bool = False
+    prediction_set: tuple[str, ...] = ()
+    accepted: bool = True
+    _flags: tuple[Flag, ...] = ()
+    _mask_logits: NDArray[np.float32] = field(
+        repr=False, default_factory=lambda: np.zeros((2, 1, 1), np.float32)
+    )
+    _maps: Mapping[str, NDArray[np.float32]] = field(repr=False, default_factory=dict)
+    _hide: Callable[[Analysis, str], tuple[float | None, float | None]] | None = field(
+        repr=False, default=None
+    )
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return max(self.probabilities, key=lambda label: self.probabilities[label])
+
+    def band(self, label: str | None = None) -> str:
+        """How sure: "green" over the bundle's limit (0.9), "amber" from the next (0.7), "red"
+        below."""
+        value = self.probabilities[self._known(label)]
+        if value > self.config.bands["green"] and len(self.prediction_set) <= 1 and self.accepted:
+            return "green"
+        return "amber" if value >= self.config.bands["amber"] else "red"
+
+    @property
+    def sector(self) -> NDArray[np.bool_]:
+        return self.frame.sector
+
+    @cached_property
+    def _file_logits(self) -> dict[str, NDArray[np.float32]]:
+        return {
+            name: self.frame.to_file(m, fill=-20.0)
+            for name, m in zip(MASKS, self._mask_logits, strict=True)
+        }
+
+    @cached_property
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """ "liver" and "lesion", (H, W) bool; the liver includes its lesions, specks are left
+        out."""
+        lesion = np.zeros(self.image.shape, bool)
+        for found in self.lesions:
+            lesion |= found.mask
+        return {"liver": self._over("liver") | lesion, "lesion": lesion}
+
+    def _over(self, name: str) -> NDArray[np.bool_]:
+        threshold = self.config.mask_thresholds[name]
+        over: NDArray[np.bool_] = self._file_logits[name] > np.log(threshold / (1 - threshold))
+        return over
+
+    @cached_property
+    def mask_probabilities(self) -> dict[str, NDArray[np.float32]]:
+        """ "liver" and "lesion", (H, W) float32; zero outside the sector."""
+        return {
+            k: np.where(self.sector, 1 / (1 + np.exp(-v)), 0).astype(np.float32)
+            for k, v in self._file_logits.items()
+        }
+
+    @cached_property
+    def lesions(self) -> tuple[Lesion, ...]:
+        return find_lesions(
+            self._file_logits["lesion"],
+            self._over("lesion"),
+            self.sector,
+            least_share=self.config.least_lesion_share,
+            spacing_at=self.image.spacing_at,
+        )
+
+    def heatmap(self, label: str | None = None, kind: str = "grad-cam++") -> NDArray[np.float32]:
+        """(H, W) float32, raw, zero outside the sector.
+
+        Args:
+            label: which grade to explain; the answer by default.
+            kind: "grad-cam++" (not negative) or "contribution" (signed).
+
+        Raises:
+            ArgumentError: an unknown label or kind.
+        """
+        return self.frame.to_file(self._grid(label, kind))
+
+    def contribution_grid(self, label: str | None = None) -> NDArray[np.float32]:
+        """(h, w) float32 at the network's resolution; sums to the label's logit less its bias."""
+        return self._grid(label, "contribution")
+
+    def _grid(self, label: str | None, kind: str) -> NDArray[np.float32]:
+        if kind not in KINDS:
+            raise unknown("kind of map", kind, KINDS)
+        grid: NDArray[np.float32] = self._maps[kind][
+            list(self.probabilities).index(self._known(label))
+        ]
+        return grid
+
+    def scale(self, kind: str = "grad-cam++") -> float:
+        """The bundle's fixed scale for drawing; this picture's own where the bundle holds none."""
+        if kind not in KINDS:
+            raise unknown("kind of map", kind, KINDS)
+        return self.config.scales.get(kind) or draw.own_scale(self._maps[kind])
+
+    def _known(self, label: str | None) -> str:
+        if label is None:
+            return self.label
+        if label not in self.probabilities:
+            raise unknown("label", label, self.probabilities)
+        return label
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Shares of both maps, and the change when the lesion is hidden, for the answer; runs the
+        network once more."""
+        shares = self._shares
+        hidden, other = (
+            self._hide(self, self.label) if self._hide and self.lesions else (None, None)
+        )
+        return Evidence(self.label, shares, hidden, other)
+
+    @cached_property
+    def _shares(self) -> dict[str, dict[str, float]]:
+        grids = dict(zip(MASKS, self._mask_logits, strict=True))
+        limits = {k: np.log(v / (1 - v)) for k, v in self.config.mask_thresholds.items()}
+        lesion = (grids["lesion"] > limits["lesion"]) & bool(self.lesions)
+        liver = (grids["liver"] > limits["liver"]) & ~lesion
+        sector = self._mask_sector
+        parts = {
+            "lesion": lesion & sector,
+            "liver": liver & sector,
+            "rest": sector & ~lesion & ~liver,
+            "outside": ~sector,
+        }
+        shares = {}
+        for kind in KINDS:
+            positive = np.maximum(self._grid(self.label, kind), 0).astype(np.float64)
+            total = positive.sum()
+            shares[kind] = {
+                name: float(positive[parts[name]].sum() / total) if total > 0 else 0.0
+                for name in _REGIONS
+            }
+        return shares
+
+    @cached_property
+    def _mask_sector(self) -> NDArray[np.bool_]:
+        x = torch.from_numpy(np.where(self.frame.network_sector, 0.0, -1.0).astype(np.float32))[
+            None, None
+        ]
+        return sector_of(x)[0, 0].numpy() > 0
+
+    @cached_property
+    def flags(self) -> tuple[Flag, ...]:
+        found = list(self._flags)
+        if self.masks["liver"].sum() < 0.02 * self.sector.sum():
+            found.append(Flag("no-liver", "warning", words.both("no-liver")))
+        shares = self._shares["contribution"]
+        if shares["rest"] + shares["outside"] > 0.5:
+            found.append(Flag("evidence-elsewhere", "warning", words.both("evidence-elsewhere")))
+        return tuple(found)
+
+    def title(self, label: str | None = None, language: str = "en") -> str:
+        """A label in words."""
+        return self.config.titles[self._known(label)][words.check_language(language)]
+
+    def headline(self, language: str = "en") -> str:
+        """The answer in a few words: grade, how sure, number."""
+        return words.headline(
+            self.title(None, language), self.band(), self.probabilities[self.label], language
+        )
+
+    def sentence(self, language: str = "en") -> str:
+        """What was found, in one or two plain sentences."""
+        titles = {label: self.title(label, language) for label in self.probabilities}
+        sizes = [
+            words.sizes(x.diameter_mm, x.width_mm, "mm", language)
+            if x.diameter_mm is not None and x.width_mm is not None
+            else words.sizes(x.diameter_px, x.width_px, "px", language)
+            for x in self.lesions
+        ]
+        return words.findings(
+            titles,
+            self.probabilities,
+            self.label,
+            self.prediction_set if self.calibrated else None,
+            sizes,
+            "normal" if "normal" in self.probabilities else None,
+            language,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but pixels; nothing from the file's tags. Does not run the network (see
+        `evidence`)."""
+        known = self.__dict__.get("evidence") or Evidence(self.label, self._shares)
+        return {
+            "model": self.model,
+            "accepted": self.accepted,
+            "label": self.label,
+            "band": self.band(),
+            "calibrated": self.calibrated,
+            "probabilities": dict(self.probabilities),
+            "logits": dict(self.logits),
+            "prediction_set": list(self.prediction_set),
+            "bands": {label: self.band(label) for label in self.probabilities},
+            "headline": {x: self.headline(x) for x in words.LANGUAGES},
+            "sentence": {x: self.sentence(x) for x in words.LANGUAGES},
+            "flags": [flag.to_dict() for flag in self.flags],
+            "areas_px": {
+                name: int(mask.sum())
+                for name, mask in {**self.masks, "sector": self.sector}.items()
+            },
+            "lesions": [lesion.to_dict() for lesion in self.lesions],
+            "evidence": known.to_dict(),
+            "scales": {kind: self.scale(kind) for kind in KINDS},
+            "image": self.image.to_dict(),
+            "seconds": self.seconds,
+        }
+
+    def overlay(
+        self,
+        *,
+        label: str | None = None,
+        kind: str | None = "grad-cam++",
+        absolute: bool = True,
+        opacity: float = 0.6,
+        colour_map: str = "inferno",
+        show: Sequence[str] = MASKS,
+    ) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: the scan with heatmap (`kind=None` for none) and outlines; text outside
+        it is black."""
+        masks = {name: self.masks[name] for name in show}
+        if kind is None:
+            return draw.overlay(self.image.pixels, self.sector, masks)
+        heat = self.heatmap(label, kind)
+        return draw.overlay(
+            self.image.pixels,
+            self.sector,
+            masks,
+            heat=heat,
+            scale=self.scale(kind) if absolute else draw.own_scale(heat),
+            opacity=opacity,
+            colour_map=colour_map,
+            signed=kind == "contribution",
+        )
+
+    def save(self, folder: str | Path, *, stem: str | None = None) -> tuple[Path, ...]:
+        """Write `<stem>_overlay.png`, `<stem>_lesion.png`, `<stem>_liver.png` and `<stem>.json`;
+        returns the paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = stem or Path(self.image.source).stem
+        written = {
+            f"{stem}_overlay.png": draw.png(self.overlay()),
+            f"{stem}_lesion.png": draw.png(self.masks["lesion"]),
+            f"{stem}_liver.png": draw.png(self.masks["liver"]),
+            f"{stem}.json": json.dumps(self.to_dict(), indent=1, ensure_ascii=False).encode(),
+        }
+        for name, content in written.items():
+            (folder / name).write_bytes(content)
+        return tuple(folder / name for name in written)

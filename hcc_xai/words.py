@@ -1,0 +1,150 @@
+"""Every sentence that an answer says, in English and Spanish; written for each language, not
+translated.
+
+Kept apart from the page because the same words stand in the JSON, on the command line and in
+reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hcc_xai.errors import unknown
+
+LANGUAGES = ("en", "es")
+
+BANDS = {
+    "green": {"en": "sure", "es": "seguro"},
+    "amber": {"en": "fairly sure", "es": "bastante seguro"},
+    "red": {"en": "not sure", "es": "poco seguro"},
+}
+
+_SAY: dict[str, tuple[str, str]] = {
+    "uncalibrated": (
+        "The probabilities are raw: nobody has measured yet how often this network is right when it says so.",
+        "Las probabilidades no están calibradas: aún no se ha medido cuántas veces acierta la red con ellas.",
+    ),
+    "kind-unchecked": (
+        "Nothing has checked that this is a liver ultrasound; the network answers about any picture.",
+        "No se ha comprobado que sea una ecografía hepática; la red responde ante cualquier imagen.",
+    ),
+    "stale": (
+        "{file} was made for other weights and is not used.",
+        "{file} corresponde a otros pesos y no se utiliza.",
+    ),
+    "no-liver": (
+        "Hardly any liver was found in this picture, so the answer may mean nothing.",
+        "Apenas se ha encontrado hígado en la imagen, así que la respuesta puede carecer de sentido.",
+    ),
+    "evidence-elsewhere": (
+        "Most of the evidence for this answer lies outside the liver: do not rely on it.",
+        "La mayor parte de la evidencia de esta respuesta está fuera del hígado: no se fíe de ella.",
+    ),
+    "lesion-ignored": (
+        "Hiding the lesion hardly changes the answer: it rests on something else.",
+        "Ocultar la lesión apenas cambia la respuesta: se apoya en otra cosa.",
+    ),
+    "stopped": ("This picture was stopped: {reason}", "Imagen detenida: {reason}"),
+    "no-lesion": ("No lesion was outlined.", "No se ha delineado ninguna lesión."),
+    "one-lesion": ("1 lesion, {sizes}.", "1 lesión, {sizes}."),
+    "lesions": ("{count} lesions; the largest {sizes}.", "{count} lesiones; la mayor, {sizes}."),
+    "lesion-but-normal": (
+        "Yet the grade says that there is no mass: look for yourself.",
+        "Sin embargo, el grado dice que no hay masa: compruébelo usted.",
+    ),
+    "mass-but-none": (
+        "Yet no mass was outlined: look for yourself.",
+        "Sin embargo, no se ha delineado ninguna masa: compruébelo usted.",
+    ),
+    "set": ("It cannot be told apart from {others}.", "No se puede distinguir de {others}."),
+    "empty-set": (
+        "None of the grades fits well: the model does not know.",
+        "Ningún grado encaja bien: el modelo no lo sabe.",
+    ),
+    "close": ("{other} is close behind ({value}).", "{other} queda cerca ({value})."),
+}
+
+
+def check_language(language: str) -> str:
+    """The language, if there is one of that name.
+
+    Raises:
+        ArgumentError: names the known ones.
+    """
+    if language not in LANGUAGES:
+        raise unknown("language", language, LANGUAGES)
+    return language
+
+
+def say(key: str, language: str, **values: object) -> str:
+    """A sentence by its key, filled in."""
+    return _SAY[key][LANGUAGES.index(check_language(language))].format(**values)
+
+
+def both(key: str, **values: object) -> dict[str, str]:
+    """A sentence in every language, as flags carry it."""
+    return {language: say(key, language, **values) for language in LANGUAGES}
+
+
+def number(value: float, language: str, digits: int = 2) -> str:
+    """A number as a reader of that language writes it: 0.83 or 0,83."""
+    text = f"{value:.{digits}f}"
+    return text.replace(".", ",") if check_language(language) == "es" else text
+
+
+def sizes(diameter: float, width: float, unit: str, language: str) -> str:
+    """Two diameters with their unit: 32 × 27 mm."""
+    digits = 0 if unit == "px" or diameter >= 10 else 1
+    return f"{number(diameter, language, digits)} × {number(width, language, digits)} {unit}"
+
+
+def headline(title: str, band: str, probability: float, language: str) -> str:
+    """The answer in five words: "Malignant mass, fairly sure (0.83)"."""
+    grade = f"{title[:1].upper()}{title[1:]}"
+    return f"{grade}, {BANDS[band][check_language(language)]} ({number(probability, language)})"
+
+
+def findings(
+    titles: dict[str, str],
+    probabilities: dict[str, float],
+    label: str,
+    prediction_set: Sequence[str] | None,
+    lesion_sizes: Sequence[str],
+    normal: str | None,
+    language: str,
+) -> str:
+    """What was found, in plain words; never more than the prediction set allows.
+
+    Args:
+        titles: label -> words in `language`. probabilities: label -> 0 to 1. label: the answer.
+        prediction_set: labels that cannot be ruled out, or None where none was computed.
+        lesion_sizes: one text a lesion, largest first. normal: the label that means "no mass", or
+        None.
+    """
+    parts = []
+    if not lesion_sizes:
+        parts.append(say("no-lesion", language))
+    elif len(lesion_sizes) == 1:
+        parts.append(say("one-lesion", language, sizes=lesion_sizes[0]))
+    else:
+        parts.append(say("lesions", language, count=len(lesion_sizes), sizes=lesion_sizes[0]))
+    if lesion_sizes and label == normal:
+        parts.append(say("lesion-but-normal", language))
+    if not lesion_sizes and normal is not None and label != normal:
+        parts.append(say("mass-but-none", language))
+    if prediction_set is not None and not prediction_set:
+        parts.append(say("empty-set", language))
+    others = [titles[other] for other in prediction_set or () if other != label]
+    if others:
+        parts.append(say("set", language, others=", ".join(others)))
+    elif prediction_set is None:
+        second = max(
+            (other for other in probabilities if other != label),
+            key=lambda other: probabilities[other],
+        )
+        if probabilities[second] > 0.2:
+            title = f"{titles[second][:1].upper()}{titles[second][1:]}"
+            parts.append(
+                say("close", language, other=title, value=number(probabilities[second], language))
+            )
+    return " ".join(parts)
