@@ -1,4 +1,4 @@
-"""A model as a folder: `config.json`, `model.safetensors` and `README.md`; local, or from the Hugging Face Hub.
+"""A model as a folder: `config.json`, `model.safetensors`, `README.md`; local or from the Hub.
 
 No pickle is ever read: weights are safetensors, everything else is JSON or text.
 """
@@ -23,12 +23,31 @@ from hcc_xai.bundle_config import BundleConfig
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.network import Network, NetworkConfig
 
-__all__ = ["CARD", "CONFIG", "OPTIONAL", "REQUIRED", "SHA_KEY", "WEIGHTS", "Bundle", "BundleConfig", "default_model",
-           "load_bundle", "publish_bundle", "publish_space", "save_bundle"]
+__all__ = [
+    "CARD",
+    "CONFIG",
+    "OPTIONAL",
+    "REQUIRED",
+    "SHA_KEY",
+    "WEIGHTS",
+    "Bundle",
+    "BundleConfig",
+    "default_model",
+    "load_bundle",
+    "publish_bundle",
+    "publish_space",
+    "save_bundle",
+]
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 REQUIRED = (CONFIG, WEIGHTS, CARD)
-OPTIONAL = ("calibration.json", "gate.safetensors", "descriptors.json", "neighbours.safetensors", "metrics.json")
+OPTIONAL = (
+    "calibration.json",
+    "gate.safetensors",
+    "descriptors.json",
+    "neighbours.safetensors",
+    "metrics.json",
+)
 FILES = REQUIRED + OPTIONAL  # nothing else is fetched or pushed
 SHA_KEY = "weights_sha256"  # where an optional file says which weights it was fitted to
 _HUB_NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[^\s@]+))?", re.ASCII)
@@ -42,7 +61,7 @@ class Bundle:
     Attributes:
         state: the network's tensors by name, floats as float32.
         card: text of `README.md`.
-        revision: commit on the Hub, or the first 12 digits of the weights' sha256 for a local folder.
+        revision: commit on the Hub; of a local folder the first 12 digits of the weights' sha256.
         path: the folder.
         weights_sha256: of the bytes of `model.safetensors`.
         extras: the optional files that were fitted to these weights, by name.
@@ -67,14 +86,18 @@ class Bundle:
 
 def default_model() -> str:
     """The model to use when none is named: `HCC_XAI_MODEL`, or the bundle that ships."""
-    return os.environ.get("HCC_XAI_MODEL") or str(Path(__file__).resolve().parents[1] / "weights" / "liver-us")
+    return os.environ.get("HCC_XAI_MODEL") or str(
+        Path(__file__).resolve().parents[1] / "weights" / "liver-us"
+    )
 
 
-def save_bundle(folder: str | Path, config: BundleConfig, state: Mapping[str, Tensor], card: str) -> Path:
+def save_bundle(
+    folder: str | Path, config: BundleConfig, state: Mapping[str, Tensor], card: str
+) -> Path:
     """Write a bundle; what is already in the folder under other names stays.
 
-    Floats are rounded to float16, except tensors with a value that float16 cannot hold. The weights are
-    written last, so that an interrupted save never leaves new weights under an old config.
+    Floats are rounded to float16, except tensors with a value that float16 cannot hold. The
+    weights are written last, so that an interrupted save leaves no new weights under an old config.
 
     Raises:
         BundleError: a tensor does not fit the config or holds a value that is not finite.
@@ -83,7 +106,9 @@ def save_bundle(folder: str | Path, config: BundleConfig, state: Mapping[str, Te
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     _check_state(tensors, config.network)
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
     _replace(folder / CONFIG, (text + "\n").encode())
     _replace(folder / CARD, card.encode())
     _replace(folder / WEIGHTS, save({name: _halve(value) for name, value in tensors.items()}))
@@ -105,16 +130,16 @@ def _replace(path: Path, content: bytes) -> None:
 def load_bundle(where: str | Path, *, progress: bool = True) -> Bundle:
     """Read a bundle from a folder, or from the Hub by way of its cache.
 
-    A folder that exists is taken before a repository of the same name. What is cached is used without asking
-    when a full commit is named, and when the Hub cannot be reached.
+    A folder that exists is taken before a repository of the same name. What is cached is used
+    without asking when a full commit is named, and when the Hub cannot be reached.
 
     Args:
         where: a folder, or "owner/name" or "owner/name@revision" (a branch, tag or commit).
         progress: draw bars while fetching, where there is a terminal.
 
     Raises:
-        BundleError: there is nothing of that name, it cannot be fetched, or it is no whole bundle; one sentence
-            says which.
+        BundleError: there is nothing of that name, it cannot be fetched, or it is no whole
+            bundle; one sentence says which.
     """
     folder = Path(where).expanduser()
     if str(where) and folder.is_dir():
@@ -123,8 +148,10 @@ def load_bundle(where: str | Path, *, progress: bool = True) -> Bundle:
         raise BundleError(f"{where} is a file; a bundle is a folder with {', '.join(REQUIRED)}")
     named = _HUB_NAME.fullmatch(where) if isinstance(where, str) else None
     if named is None:
-        raise BundleError(f"there is no folder {str(where)!r}; wanted is a bundle's folder, or owner/name or "
-                          "owner/name@revision on the Hugging Face Hub")
+        raise BundleError(
+            f"there is no folder {str(where)!r}; wanted is a bundle's folder, or owner/name or "
+            "owner/name@revision on the Hugging Face Hub"
+        )
     return _from_hub(named["repo"], named["revision"] or "main", str(where), progress)
 
 
@@ -139,16 +166,21 @@ def _from_hub(repo: str, revision: str, shown: str, progress: bool) -> Bundle:
     except hub.Unreachable as error:
         folder = hub.cached(repo, revision, FILES, needed=REQUIRED)
         if folder is None:
-            raise BundleError(f"there is no folder {shown!r}, {error}, and nothing of it is cached") from error
+            raise BundleError(
+                f"there is no folder {shown!r}, {error}, and nothing of it is cached"
+            ) from error
     except hub.Refused as error:
         raise BundleError(f"there is no folder {shown!r}, and {error}") from error
     return _read(folder, shown, folder.name)
 
 
-def publish_bundle(folder: str | Path, repo: str, *, private: bool = False, message: str = "Upload bundle") -> str:
-    """Put a bundle on the Hub by one commit, making the repository if needed; only a bundle's files are sent.
+def publish_bundle(
+    folder: str | Path, repo: str, *, private: bool = False, message: str = "Upload bundle"
+) -> str:
+    """Put a bundle on the Hub by one commit, making the repository if needed.
 
-    Optional files that were fitted to other weights stay behind, and are taken off the Hub.
+    Only a bundle's files are sent. Optional files that were fitted to other weights stay behind,
+    and are taken off the Hub.
 
     Returns:
         Address of the commit.
@@ -158,10 +190,14 @@ def publish_bundle(folder: str | Path, repo: str, *, private: bool = False, mess
     """
     bundle = load_bundle(Path(folder))
     files = {name: bundle.path / name for name in (*REQUIRED, *bundle.extras)}
-    return hub.upload(repo, files, space=False, private=private, message=message, owned=FILES.__contains__)
+    return hub.upload(
+        repo, files, space=False, private=private, message=message, owned=FILES.__contains__
+    )
 
 
-def publish_space(top: str | Path, repo: str, *, private: bool = False, message: str = "Upload app") -> str:
+def publish_space(
+    top: str | Path, repo: str, *, private: bool = False, message: str = "Upload app"
+) -> str:
     """Put the app on the Hub as a Gradio Space by one commit: what it needs to run, and no more.
 
     Args:
@@ -177,23 +213,39 @@ def publish_space(top: str | Path, repo: str, *, private: bool = False, message:
     for name in ("app.py", "requirements.txt", CARD, "hcc_xai", "weights"):
         if not (top / name).exists():
             raise BundleError(f"{top} cannot be a Space: {name} is missing")
-    if not re.match(r"---\n(?:(?!---).*\n)*sdk: gradio\n", (top / CARD).read_text(encoding="utf-8")):
+    if not re.match(
+        r"---\n(?:(?!---).*\n)*sdk: gradio\n", (top / CARD).read_text(encoding="utf-8")
+    ):
         raise BundleError(f"{top / CARD} does not begin with a Space's front matter (sdk: gradio)")
     paths = [top / name for name in ("app.py", "requirements.txt", CARD, "LICENSE", "packages.txt")]
     paths += [path for name in ("hcc_xai", "examples") for path in sorted((top / name).rglob("*"))]
     for config in sorted((top / "weights").glob(f"*/{CONFIG}")):
         bundle = load_bundle(config.parent)
         paths += [bundle.path / name for name in (*REQUIRED, *bundle.extras)]
-    files = {path.relative_to(top).as_posix(): path for path in paths if path.is_file() and _wanted(path, top)}
-    return hub.upload(repo, files, space=True, private=private, message=message,
-                      owned=lambda name: name.startswith(("hcc_xai/", "examples/", "weights/")))
+    files = {
+        path.relative_to(top).as_posix(): path
+        for path in paths
+        if path.is_file() and _wanted(path, top)
+    }
+    return hub.upload(
+        repo,
+        files,
+        space=True,
+        private=private,
+        message=message,
+        owned=lambda name: name.startswith(("hcc_xai/", "examples/", "weights/")),
+    )
 
 
 def _wanted(path: Path, top: Path) -> bool:
-    """Whether a file belongs in a Space: no caches, no hidden or half-written files, nothing from elsewhere."""
+    """Whether a file belongs in a Space: nothing cached, hidden, half-written or linked."""
     parts = path.relative_to(top).parts
-    return not (path.is_symlink() or path.suffix in (".pyc", ".partial") or "__pycache__" in parts
-                or any(part.startswith(".") for part in parts))
+    return not (
+        path.is_symlink()
+        or path.suffix in (".pyc", ".partial")
+        or "__pycache__" in parts
+        or any(part.startswith(".") for part in parts)
+    )
 
 
 def _read(folder: Path, shown: str, revision: str | None) -> Bundle:
@@ -222,11 +274,15 @@ def _read(folder: Path, shown: str, revision: str | None) -> Bundle:
 def _check_files(names: list[str], shown: str) -> None:
     missing = [name for name in REQUIRED if name not in names]
     if CONFIG in missing and WEIGHTS in missing:
-        raise BundleError(f"{shown} is not a bundle: it holds neither {CONFIG} nor {WEIGHTS} "
-                          "(weights in pickle files such as pytorch_model.bin are never loaded)")
+        raise BundleError(
+            f"{shown} is not a bundle: it holds neither {CONFIG} nor {WEIGHTS} "
+            "(weights in pickle files such as pytorch_model.bin are never loaded)"
+        )
     if missing:
-        raise BundleError(f"{shown} is no whole bundle: {', '.join(missing)} is missing; "
-                          f"a bundle holds {', '.join(REQUIRED)}")
+        raise BundleError(
+            f"{shown} is no whole bundle: {', '.join(missing)} is missing; "
+            f"a bundle holds {', '.join(REQUIRED)}"
+        )
 
 
 def _read_config(path: Path, shown: str) -> BundleConfig:
@@ -240,13 +296,17 @@ def _read_config(path: Path, shown: str) -> BundleConfig:
 
 def _read_weights(content: bytes, shown: str) -> dict[str, Tensor]:
     if content.startswith(_POINTER):
-        raise BundleError(f"{shown}: {WEIGHTS} is a git-lfs pointer, not the weights; "
-                          "run 'git lfs pull' in the repository, or download the file itself")
+        raise BundleError(
+            f"{shown}: {WEIGHTS} is a git-lfs pointer, not the weights; "
+            "run 'git lfs pull' in the repository, or download the file itself"
+        )
     try:
         state = load(content)
     except SafetensorError as error:
         raise BundleError(f"{shown}: {WEIGHTS} is no safetensors file, or is cut short") from error
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    return {
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+    }
 
 
 def _check_state(state: Mapping[str, Tensor], config: NetworkConfig) -> None:
@@ -260,11 +320,15 @@ def _check_state(state: Mapping[str, Tensor], config: NetworkConfig) -> None:
         if name not in state:
             raise BundleError(f"tensor {name!r} is missing, which the config's network needs")
         if state[name].shape != value.shape:
-            raise BundleError(f"tensor {name!r} has shape {tuple(state[name].shape)}, and the config's network "
-                              f"needs {tuple(value.shape)}")
+            raise BundleError(
+                f"tensor {name!r} has shape {tuple(state[name].shape)}, and the config's network "
+                f"needs {tuple(value.shape)}"
+            )
         if state[name].is_floating_point() != value.is_floating_point():
-            raise BundleError(f"tensor {name!r} is of type {state[name].dtype}, and the config's network needs "
-                              f"{value.dtype}")
+            raise BundleError(
+                f"tensor {name!r} is of type {state[name].dtype}, and the config's network needs "
+                f"{value.dtype}"
+            )
         if not bool(state[name].isfinite().all()):
             raise BundleError(f"tensor {name!r} holds values that are not finite (NaN or infinite)")
     for name in state:

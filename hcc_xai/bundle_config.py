@@ -27,7 +27,7 @@ class BundleConfig:
         malignant: the label that is malignant, or None.
         mask_thresholds: mask -> probability (0 to 1) from which a pixel is in it.
         least_lesion_share: share of the sector (0 to 1) below which a found speck is no lesion.
-        bands: "green" and "amber" -> the probability from which an answer is in that band; red is below.
+        bands: "green" and "amber" -> probability from which an answer is in that band; red below.
         scales: kind of heatmap -> value that the absolute drawing scale ends at, above 0.
         training: free: data, its licence, recipe, seed, folds.
         licence: of the bundle, as the Hub names it.
@@ -57,14 +57,18 @@ class BundleConfig:
         """The config that `to_dict` made.
 
         Raises:
-            BundleError: a key is unknown or missing, or a value is of the wrong kind or out of range.
+            BundleError: a key is unknown or missing, a value is of the wrong kind or out of range.
         """
         if not isinstance(given, Mapping) or "network" not in given:
             raise BundleError("it describes no network, so this is not a bundle")
         written = given.get("format", FORMAT)
-        if isinstance(written, int) and written > FORMAT:  # before unknown keys: a newer format has some
-            raise BundleError(f"it is of format {written}, and this version reads up to {FORMAT}; "
-                              "install a newer version")
+        if (
+            isinstance(written, int) and written > FORMAT
+        ):  # before unknown keys: a newer format has some
+            raise BundleError(
+                f"it is of format {written}, and this version reads up to {FORMAT}; "
+                "install a newer version"
+            )
         known = [f.name for f in fields(cls)]
         for key in given:
             if key not in known:
@@ -76,7 +80,14 @@ class BundleConfig:
 
 
 def _network_config(given: Any) -> NetworkConfig:
-    kinds = {"trunk": str, "size": int, "channels": int, "labels": list, "mean": (int, float), "std": (int, float)}
+    kinds = {
+        "trunk": str,
+        "size": int,
+        "channels": int,
+        "labels": list,
+        "mean": (int, float),
+        "std": (int, float),
+    }
     if not isinstance(given, Mapping):
         raise BundleError("network must be an object")
     for key, value in given.items():
@@ -94,11 +105,15 @@ def _check_config(config: BundleConfig) -> None:
     if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", network.trunk):
         raise BundleError(f"trunk {network.trunk!r} is no name of a timm model")
     if network.size > _LARGEST_INPUT:
-        raise BundleError(f"the network's size is {network.size}; allowed is up to {_LARGEST_INPUT}")
+        raise BundleError(
+            f"the network's size is {network.size}; allowed is up to {_LARGEST_INPUT}"
+        )
     if network.channels < 1:
         raise BundleError(f"the network's channels are {network.channels}; allowed is 1 and more")
     if not (math.isfinite(network.mean) and math.isfinite(network.std) and network.std > 0):
-        raise BundleError(f"mean {network.mean} and std {network.std} must be finite, and std above 0")
+        raise BundleError(
+            f"mean {network.mean} and std {network.std} must be finite, and std above 0"
+        )
     if not all(isinstance(label, str) and label for label in network.labels):
         raise BundleError(f"labels are {network.labels!r}; wanted are words")
     for key in ("name", "licence", "version"):
@@ -109,9 +124,15 @@ def _check_config(config: BundleConfig) -> None:
             raise BundleError(f"{key} must be an object")
     _check_titles(config)
     if config.malignant is not None and config.malignant not in network.labels:
-        raise BundleError(f"malignant is {config.malignant!r}; allowed are null or one of {', '.join(network.labels)}")
+        raise BundleError(
+            f"malignant is {config.malignant!r}; "
+            f"allowed are null or one of {', '.join(network.labels)}"
+        )
     if set(config.mask_thresholds) != set(MASKS):
-        raise BundleError(f"mask_thresholds are for {sorted(config.mask_thresholds)}; wanted are {', '.join(MASKS)}")
+        raise BundleError(
+            f"mask_thresholds are for {sorted(config.mask_thresholds)}; "
+            f"wanted are {', '.join(MASKS)}"
+        )
     for mask, value in config.mask_thresholds.items():
         _check_number(f"mask_thresholds[{mask}]", value, 0, 1)
     _check_number("least_lesion_share", config.least_lesion_share, 0, 1)
@@ -120,7 +141,9 @@ def _check_config(config: BundleConfig) -> None:
     for band, value in config.bands.items():
         _check_number(f"bands[{band}]", value, 0, 1)
     if config.bands["amber"] > config.bands["green"]:
-        raise BundleError(f"bands: amber ({config.bands['amber']}) begins above green ({config.bands['green']})")
+        raise BundleError(
+            f"bands: amber ({config.bands['amber']}) begins above green ({config.bands['green']})"
+        )
     for kind, value in config.scales.items():
         _check_number(f"scales[{kind}]", value, 0, math.inf)
         if not 0 < value < math.inf:
@@ -133,11 +156,15 @@ def _check_titles(config: BundleConfig) -> None:
     for label in config.network.labels:
         words = config.titles.get(label)
         for language in LANGUAGES:
-            if not (isinstance(words, dict) and isinstance(words.get(language), str) and words[language]):
+            if not (
+                isinstance(words, dict) and isinstance(words.get(language), str) and words[language]
+            ):
                 raise BundleError(f"titles have no {language!r} for label {label!r}")
     for label in config.titles:
         if label not in config.network.labels:
-            raise BundleError(f"titles name {label!r}, which is none of {', '.join(config.network.labels)}")
+            raise BundleError(
+                f"titles name {label!r}, which is none of {', '.join(config.network.labels)}"
+            )
 
 
 def _check_number(name: str, value: Any, low: float, high: float) -> None:

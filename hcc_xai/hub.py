@@ -1,7 +1,7 @@
-"""The Hugging Face Hub: fetch some files of a repository, or push some. Each fault becomes one sentence.
+"""The Hugging Face Hub: fetch files of a repository, or push some. Each fault becomes one sentence.
 
-Where the Hub is, where files are cached and which token is sent is huggingface_hub's own affair (`HF_ENDPOINT`,
-`HF_HOME`, `HF_TOKEN`, `HF_HUB_OFFLINE`).
+Where the Hub is, where files are cached and which token is sent is huggingface_hub's own affair
+(`HF_ENDPOINT`, `HF_HOME`, `HF_TOKEN`, `HF_HUB_OFFLINE`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def list_files(repo: str, revision: str) -> list[str]:
     """Names of the files in a model repository.
 
     Raises:
-        Unreachable: no network, or no sensible answer. Refused: no such repository or revision, no access.
+        Unreachable: no network, or no sensible answer.
+        Refused: no such repository or revision, no access.
     """
     from huggingface_hub import HfApi
 
@@ -64,47 +65,80 @@ def download(repo: str, revision: str, files: Sequence[str], *, progress: bool) 
 
     bars = None if progress and sys.stderr.isatty() else _quiet()
     with _sentences(repo, revision):
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(files),
-                                      library_name="hcc_xai", tqdm_class=bars))
+        return Path(
+            snapshot_download(
+                repo,
+                revision=revision,
+                allow_patterns=list(files),
+                library_name="hcc_xai",
+                tqdm_class=bars,
+            )
+        )
 
 
 def cached(repo: str, revision: str, files: Sequence[str], *, needed: Sequence[str]) -> Path | None:
-    """The folder that an earlier `download` made, or None where one of the needed files is not in it."""
+    """The folder that an earlier `download` made; None where a needed file is not in it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(files), local_files_only=True))
+        folder = Path(
+            snapshot_download(
+                repo, revision=revision, allow_patterns=list(files), local_files_only=True
+            )
+        )
     except LocalEntryNotFoundError:
         return None
     return folder if all((folder / name).is_file() for name in needed) else None
 
 
-def upload(repo: str, files: Mapping[str, Path], *, space: bool, private: bool, message: str,
-           owned: Callable[[str], bool]) -> str:
+def upload(
+    repo: str,
+    files: Mapping[str, Path],
+    *,
+    space: bool,
+    private: bool,
+    message: str,
+    owned: Callable[[str], bool],
+) -> str:
     """Make the repository if it is not there, and put the files into it by one commit.
 
     Args:
         files: path in the repository -> file.
         space: make a Gradio Space, not a model.
-        owned: which paths in the repository are ours; those of them that are not in `files` are deleted.
+        owned: which paths in the repository are ours; such that are not in `files` are deleted.
 
     Returns:
         Address of the commit.
 
     Raises:
-        BundleError (Unreachable or Refused): no network, not logged in, no right to write, a card that the Hub refuses.
+        Unreachable: no network, or no sensible answer.
+        Refused: not logged in, no right to write, a card that the Hub does not take.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     api = HfApi(library_name="hcc_xai")
     kind = "space" if space else "model"
     with _sentences(repo, "main", writing=True):
-        api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, space_sdk="gradio" if space else None)
-        left = [name for name in api.list_repo_files(repo, repo_type=kind) if owned(name) and name not in files]
-        operations: list[Any] = [*(CommitOperationAdd(name, path) for name, path in files.items()),
-                      *(CommitOperationDelete(name) for name in left)]
-        return str(api.create_commit(repo, operations, commit_message=message, repo_type=kind).commit_url)
+        api.create_repo(
+            repo,
+            repo_type=kind,
+            private=private,
+            exist_ok=True,
+            space_sdk="gradio" if space else None,
+        )
+        left = [
+            name
+            for name in api.list_repo_files(repo, repo_type=kind)
+            if owned(name) and name not in files
+        ]
+        operations: list[Any] = [
+            *(CommitOperationAdd(name, path) for name, path in files.items()),
+            *(CommitOperationDelete(name) for name in left),
+        ]
+        return str(
+            api.create_commit(repo, operations, commit_message=message, repo_type=kind).commit_url
+        )
 
 
 @contextmanager
@@ -133,10 +167,14 @@ def _fault(error: Exception, repo: str, revision: str, writing: bool) -> BundleE
     )
 
     endpoint = HfApi().endpoint
-    if isinstance(error, LocalEntryNotFoundError | RuntimeError) and isinstance(error.__cause__, Exception):
+    if isinstance(error, LocalEntryNotFoundError | RuntimeError) and isinstance(
+        error.__cause__, Exception
+    ):
         error = error.__cause__  # the library wraps what went wrong on the wire
     if isinstance(error, GatedRepoError):
-        return Refused(f"repository {repo} is gated: ask for access at {endpoint}/{repo} and {_LOG_IN}")
+        return Refused(
+            f"repository {repo} is gated: ask for access at {endpoint}/{repo} and {_LOG_IN}"
+        )
     if isinstance(error, RevisionNotFoundError):
         return Refused(f"repository {repo} on the Hub has no revision {revision!r}")
     if isinstance(error, HfHubHTTPError):
@@ -144,7 +182,9 @@ def _fault(error: Exception, repo: str, revision: str, writing: bool) -> BundleE
     if isinstance(error, OfflineModeIsEnabled):
         return Unreachable("the Hub is switched off by HF_HUB_OFFLINE")
     if isinstance(error, HTTPError | LocalEntryNotFoundError):
-        return Unreachable(f"the Hub at {endpoint} cannot be reached ({type(error).__name__}; no network?)")
+        return Unreachable(
+            f"the Hub at {endpoint} cannot be reached ({type(error).__name__}; no network?)"
+        )
     if isinstance(error, HFValidationError):
         return Refused(f"{repo!r} is no name that a repository on the Hub can have")
     if isinstance(error, OSError) and not isinstance(error, FileMetadataError):
@@ -153,7 +193,9 @@ def _fault(error: Exception, repo: str, revision: str, writing: bool) -> BundleE
         return Refused(f"the Hub refuses the README's front matter: {' '.join(str(error).split())}")
     if isinstance(error, RuntimeError):
         return Refused(f"{repo} could not be transferred: {' '.join(str(error).split())}")
-    return Unreachable(f"{endpoint} does not answer as the Hub does (a login page or a proxy between?)")
+    return Unreachable(
+        f"{endpoint} does not answer as the Hub does (a login page or a proxy between?)"
+    )
 
 
 def _refusal(error: HfHubHTTPError, repo: str, writing: bool) -> BundleError:
@@ -161,15 +203,21 @@ def _refusal(error: HfHubHTTPError, repo: str, writing: bool) -> BundleError:
     if status >= 500 or status in _HELD_UP:
         return Unreachable(f"the Hub cannot answer now (status {status})")
     if writing and status in (401, 403):
-        return Refused(f"the Hub does not let you write to {repo} (status {status}); {_LOG_IN}, with a token "
-                           "that may write there")
+        return Refused(
+            f"the Hub does not let you write to {repo} (status {status}); {_LOG_IN}, with a token "
+            "that may write there"
+        )
     if status == 401 and error.response.headers.get("X-Error-Message") != _BAD_TOKEN:
         # The Hub does not tell a stranger which of the two it is.
-        return Refused(f"the Hub shows no repository {repo} to you: it does not exist, or is private (then "
-                           f"{_LOG_IN})")
+        return Refused(
+            f"the Hub shows no repository {repo} to you: it does not exist, or is private (then "
+            f"{_LOG_IN})"
+        )
     if status in (401, 403):
-        return Refused(f"the Hub refuses access to {repo} (status {status}): it is private, or your token is "
-                           f"not valid; {_LOG_IN}, with a token that may read it")
+        return Refused(
+            f"the Hub refuses access to {repo} (status {status}): it is private, or your token is "
+            f"not valid; {_LOG_IN}, with a token that may read it"
+        )
     if status == 404:
         return Refused(f"the Hub has no repository {repo} that you may read")
     return Refused(f"the Hub refuses the request for {repo} (status {status})")

@@ -474,8 +474,7 @@ def _read_raster(data: bytes, frame: int | None) -> Image:
     if bits == 16 and picture.mode in ("RGB", "RGBA", "RGBX", "LA"):
         pixels, grey = _render(_deep(data, frame, orientation), 65535)
     else:
-        if picture.format != "TIFF":  # Pillow has turned a TIFF already
-            picture = PIL.ImageOps.exif_transpose(picture)
+        picture = PIL.ImageOps.exif_transpose(picture)
         pixels, grey = _render(*_values(picture, bits, inverted=tags.get(262) == 0))
     return Image(pixels, grey, (), frame, frames)
 
@@ -554,23 +553,29 @@ def _render(values: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
     Alpha is laid over black, as the surround of a scan is.
     """
     _check_size(*values.shape[:2])
-    planes = [values] if values.ndim == 2 else [values[..., c] for c in range(values.shape[2])]
-    colours = planes[:3] if len(planes) > 1 else planes * 3
-    grey_file = all(np.array_equal(colours[0], c) for c in colours[1:])
+    values = values[..., 0] if values.shape[2:] == (1,) else values
     pixels = np.empty((*values.shape[:2], 3), np.uint8)
-    grey = np.zeros(values.shape[:2], np.float32)
-    for channel, weight in enumerate((0.299, 0.587, 0.114)):  # ITU-R BT.601
-        # One plane at a time: a float copy of all of 64 megapixels would take 0.8 GB.
-        unit = np.minimum(colours[channel].astype(np.float32) / np.float32(full), 1)
-        if len(planes) == 4:
-            unit *= planes[3].astype(np.float32) / np.float32(full)
+    grey = np.empty(values.shape[:2], np.float32)
+    rows = max(1, 2**16 // values.shape[1])
+    for top in range(0, len(values), rows):
+        # Strip by strip: it stays in the cache, and 64 megapixels as floats would take 0.8 GB.
+        strip = slice(top, top + rows)
+        unit = np.minimum(values[strip].astype(np.float32) / np.float32(full), 1)
         _check_finite(unit)
-        pixels[..., channel] = np.rint(unit * 255)
-        grey += unit * np.float32(weight)
-    grey = unit if grey_file else np.minimum(grey, 1)
+        if unit.shape[2:] == (4,):
+            unit = unit[..., :3] * unit[..., 3:]
+        grey[strip] = unit if unit.ndim == 2 else _luma(unit)
+        pixels[strip] = np.rint(unit * 255).reshape(*unit.shape[:2], -1)
     if grey.min() == grey.max():
         raise ImageError(EVEN)
     return pixels, grey
+
+
+def _luma(unit: np.ndarray) -> np.ndarray:
+    """(H, W, 3) -> (H, W), ITU-R BT.601; exactly the red channel where all three are the same."""
+    red, green, blue = unit[..., 0], unit[..., 1], unit[..., 2]
+    luma: np.ndarray = red + np.float32(0.587) * (green - red) + np.float32(0.114) * (blue - red)
+    return np.clip(luma, 0, 1)
 
 
 def _check_finite(values: np.ndarray) -> None:

@@ -1,8 +1,8 @@
 """Figures with bootstrap intervals: pure NumPy, all resamples at once.
 
-Every metric is a function of weights: how often each of N images was drawn in each of R resamples. `draws` puts
-the sample itself into row 0, so that row gives the figure, the others its interval, and nothing is looped over.
-Where a value is missing (NaN) the image is left out of that metric.
+Every metric is a function of weights: how often each of N images was drawn in each of R resamples.
+`draws` puts the sample itself into row 0, so that row gives the figure, the others its interval,
+and nothing is looped over. Where a value is missing (NaN) the image is left out of that metric.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, its 95 % interval and the number of images behind it; None where it cannot be said."""
+    """A figure, its 95 % interval and the number of images behind it; None where it cannot be
+    said."""
 
     value: float | None
     low: float | None
@@ -61,6 +62,13 @@ def figure(found: Floats, n: int) -> Figure:
     return Figure(float(found[0]), float(low), float(high), n)
 
 
+def unanimous(share: float, n: int) -> Figure:
+    """The figure of a share of n images that is 0 or 1. Every resample agrees with the sample then,
+    and the bootstrap would call it certain; the bound is that of Clopper and Pearson instead."""
+    bound = 0.025 ** (1 / n)
+    return Figure(share, bound, 1.0, n) if share == 1 else Figure(share, 0.0, 1 - bound, n)
+
+
 def mean(values: ArrayLike, weights: Floats) -> Floats:
     """Weighted mean. values (N,), NaN where missing; weights (R, N) -> (R,)."""
     known, weights = _known(values, weights)
@@ -68,7 +76,8 @@ def mean(values: ArrayLike, weights: Floats) -> Floats:
 
 
 def median(values: ArrayLike, weights: Floats) -> Floats:
-    """Weighted median: that of the sample in which each value stands as often as it was drawn. -> (R,)."""
+    """Weighted median: that of the sample in which each value stands as often as it was drawn. ->
+    (R,)."""
     known, weights = _known(values, weights)
     if not len(known):
         return np.full(len(weights), np.nan)
@@ -80,7 +89,8 @@ def median(values: ArrayLike, weights: Floats) -> Floats:
 
 
 def pairs(scores: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
-    """Pairs of a positive and a negative: how many are in the right order (ties count half), and how many there are.
+    """Pairs of a positive and a negative: how many are in the right order (ties count half), and
+    how many there are.
 
     Args:
         scores: (N,), higher is more positive. positive: (N,) bool. weights: (R, N).
@@ -89,33 +99,40 @@ def pairs(scores: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
         (2, R): ordered pairs, pairs. Their ratio is the AUROC.
     """
     scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
-    hits, misses, _ = _by_score(scores, positive, weights)
+    hits, misses = _by_score(scores, positive, weights)
     below = np.cumsum(misses, axis=1) - misses
     return np.stack([(hits * (below + misses / 2)).sum(1), hits.sum(1) * misses.sum(1)])
 
 
-def auroc(scores: ArrayLike, positive: ArrayLike, weights: Floats, *, strata: ArrayLike | None = None) -> Floats:
+def auroc(
+    scores: ArrayLike, positive: ArrayLike, weights: Floats, *, strata: ArrayLike | None = None
+) -> Floats:
     """Area under the ROC curve.
 
     Args:
         scores, positive, weights: as for `pairs`.
-        strata: (N,) names; where given, only pairs within one stratum count, which is the average of the strata's
-            areas weighted by their pairs. Strata without both classes drop out by themselves.
+        strata: (N,) names; where given, only pairs within one stratum count, which is the average
+            of the strata's areas weighted by their pairs. Strata without both classes drop out by
+            themselves.
 
     Returns:
         (R,), NaN where there is no pair.
     """
     scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
     names = np.zeros(len(scores)) if strata is None else np.asarray(strata)
-    parts = [pairs(scores[names == s], positive[names == s], weights[:, names == s]) for s in np.unique(names)]
+    parts = [
+        pairs(scores[names == s], positive[names == s], weights[:, names == s])
+        for s in np.unique(names)
+    ]
     ordered, number = np.sum(parts, axis=0) if parts else np.zeros((2, len(weights)))
     return _ratio(ordered, number)
 
 
 def average_precision(scores: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
-    """Precision averaged over the recall it is reached at (no interpolation). Shapes as for `pairs` -> (R,)."""
+    """Precision averaged over the recall it is reached at (no interpolation). Shapes as for `pairs`
+    -> (R,)."""
     scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
-    hits, misses, _ = _by_score(-scores, positive, weights)  # best score first
+    hits, misses = _by_score(-scores, positive, weights)  # best score first
     found = np.cumsum(hits, axis=1)
     precision = _ratio(found, found + np.cumsum(misses, axis=1))
     return _ratio((hits * np.nan_to_num(precision)).sum(1), hits.sum(1))
@@ -141,25 +158,31 @@ def iou(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 
 
 def roc(scores: ArrayLike, positive: ArrayLike) -> Floats:
-    """The ROC curve: (2, M) of false and true positive rate, from (0, 0) to (1, 1); ties are one step."""
+    """The ROC curve: (2, M) of false and true positive rate, from (0, 0) to (1, 1); ties are one
+    step."""
     scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
-    hits, misses, _ = _by_score(-scores, positive, np.ones((1, len(scores))))
-    rates = [np.concatenate([[0.0], _ratio(np.cumsum(step), step.sum())]) for step in (misses[0], hits[0])]
+    hits, misses = _by_score(-scores, positive, np.ones((1, len(scores))))
+    rates = [
+        np.concatenate([[0.0], _ratio(np.cumsum(step), step.sum())])
+        for step in (misses[0], hits[0])
+    ]
     return np.stack(rates)
 
 
-def _by_score(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Weight of positives and of negatives at each different score, ascending: (R, M), (R, M), (M,)."""
+def _by_score(
+    scores: Floats, positive: NDArray[np.bool_], weights: Floats
+) -> tuple[Floats, Floats]:
+    """Weight of positives and of negatives at each different score, ascending: (R, M) each."""
     if np.isnan(scores).any():
         raise ArgumentError("a score is NaN; leave such images out first")
     if not len(scores):
         empty = np.zeros((len(weights), 0))
-        return empty, empty, np.zeros(0)
+        return empty, empty
     order = np.argsort(scores, kind="stable")
-    levels, first = np.unique(scores[order], return_index=True)
+    first = np.unique(scores[order], return_index=True)[1]
     sorted_weights, sorted_positive = weights[:, order], positive[order]
     hits = np.add.reduceat(sorted_weights * sorted_positive, first, axis=1)
-    return hits, np.add.reduceat(sorted_weights * ~sorted_positive, first, axis=1), levels
+    return hits, np.add.reduceat(sorted_weights * ~sorted_positive, first, axis=1)
 
 
 def _known(values: ArrayLike, weights: Floats) -> tuple[Floats, Floats]:
@@ -171,4 +194,6 @@ def _known(values: ArrayLike, weights: Floats) -> tuple[Floats, Floats]:
 def _ratio(over: ArrayLike, under: ArrayLike) -> Floats:
     """over / under, NaN where under is zero."""
     over, under = np.asarray(over, np.float64), np.asarray(under, np.float64)
-    return np.divide(over, under, out=np.full(np.broadcast_shapes(over.shape, under.shape), np.nan), where=under > 0)
+    found = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
+    np.divide(over, under, out=found, where=under > 0)
+    return found

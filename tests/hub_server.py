@@ -1,7 +1,8 @@
-"""A Hugging Face Hub on the loopback: the part of its protocol that huggingface_hub speaks to load and publish.
+"""A Hugging Face Hub on the loopback: what huggingface_hub asks of it to load and to publish.
 
-Small files are git blobs; `*.safetensors` go through git-lfs, with its redirect to another address on download
-and its batch request on upload, as on the Hub. Repositories live in memory. `HubServer.log` holds each request.
+Small files are git blobs; `*.safetensors` go through git-lfs, with its redirect to another host on
+download and its batch request on upload, as on the Hub. Repositories live in memory.
+`HubServer.log` holds each request.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Repo:
 class HubServer(ThreadingHTTPServer):
     """Use as a context manager; `url` is what HF_ENDPOINT would be.
 
-    `status` not None makes every answer that status; `portal` answers everything with a page, as the login page
-    of a hotel's network does; `cut` breaks the transfer of a file's content off in the middle.
+    `status` not None makes every answer that status; `portal` answers everything with a page, as
+    the login page of a hotel's network does; `cut` breaks each file off in the middle.
     """
 
     daemon_threads = True
@@ -59,7 +60,9 @@ class HubServer(ThreadingHTTPServer):
         self.status: int | None = None
         self.portal = self.cut = False
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.storage = f"http://localhost:{self.server_port}"  # git-lfs's: another host, as on the Hub
+        self.storage = (
+            f"http://localhost:{self.server_port}"  # git-lfs's: another host, as on the Hub
+        )
         self.connections: set[socket.socket] = set()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
 
@@ -67,8 +70,12 @@ class HubServer(ThreadingHTTPServer):
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -80,7 +87,9 @@ class HubServer(ThreadingHTTPServer):
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def add(self, name: str, files: dict[str, bytes], *, kind: str = "models", **options: Any) -> str:
+    def add(
+        self, name: str, files: dict[str, bytes], *, kind: str = "models", **options: Any
+    ) -> str:
         """Make a repository that holds the files; returns its commit."""
         repo = self.repos.setdefault((kind, name), Repo(**options))
         return repo.commit(files)
@@ -119,7 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.log.append(f"{method} {path}")
         parts = [unquote(p) for p in path.strip("/").split("/")]
         if self.server.portal:
-            return self._send(200, b"<html>Please log in to the network</html>", {"Content-Type": "text/html"})
+            return self._send(
+                200, b"<html>Please log in to the network</html>", {"Content-Type": "text/html"}
+            )
         if self.server.status is not None:
             return self._fail(self.server.status, "", "out of order")
         if method in ("POST", "PUT"):
@@ -144,9 +155,21 @@ class _Handler(BaseHTTPRequestHandler):
             return self._fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         files = repo.commits[sha]
         if rest[:1] == ["tree"]:
-            return self._json([self._entry(path, content) for path, content in sorted(files.items())])
-        return self._json({"_id": "1", "id": name, "sha": sha, "private": repo.private, "tags": [], "downloads": 0,
-                           "likes": 0, "siblings": [{"rfilename": path} for path in sorted(files)]})
+            return self._json(
+                [self._entry(path, content) for path, content in sorted(files.items())]
+            )
+        return self._json(
+            {
+                "_id": "1",
+                "id": name,
+                "sha": sha,
+                "private": repo.private,
+                "tags": [],
+                "downloads": 0,
+                "likes": 0,
+                "siblings": [{"rfilename": path} for path in sorted(files)],
+            }
+        )
 
     def _entry(self, path: str, content: bytes) -> dict[str, Any]:
         entry = {"type": "file", "path": path, "size": len(content), "oid": _blob(content)}
@@ -160,7 +183,9 @@ class _Handler(BaseHTTPRequestHandler):
         if repo is None:
             return None
         if repo.gated and self._token() != TOKEN:
-            return self._fail(403 if self._token() else 401, "GatedRepo", f"Access to model {name} is restricted")
+            return self._fail(
+                403 if self._token() else 401, "GatedRepo", f"Access to model {name} is restricted"
+            )
         sha = repo.refs.get(revision, revision)
         if path not in repo.commits[sha]:
             return self._fail(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": sha})
@@ -169,17 +194,30 @@ class _Handler(BaseHTTPRequestHandler):
             return self._content(content, {"X-Repo-Commit": sha, "ETag": f'"{_blob(content)}"'})
         oid = hashlib.sha256(content).hexdigest()
         self.server.lfs[oid] = content
-        return self._send(302, b"", {"X-Repo-Commit": sha, "X-Linked-ETag": f'"{oid}"', "Location":
-                                     f"{self.server.storage}/lfs/{oid}", "X-Linked-Size": str(len(content))})
+        return self._send(
+            302,
+            b"",
+            {
+                "X-Repo-Commit": sha,
+                "X-Linked-ETag": f'"{oid}"',
+                "Location": f"{self.server.storage}/lfs/{oid}",
+                "X-Linked-Size": str(len(content)),
+            },
+        )
 
     def _readable(self, kind: str, name: str) -> Repo | None:
-        """The repository, or None after an answer like the Hub's: a stranger is not told what there is."""
+        """The repository, or None after an answer like the Hub's, which tells a stranger little."""
         repo, token = self.server.repos.get((kind, name)), self._token()
         if token not in (None, TOKEN, STRANGER):
             self._fail(401, "", "Invalid credentials in Authorization header")
         elif repo is None or (repo.private and token != TOKEN):
-            self._fail(*((404, "RepoNotFound", "Repository not found") if token else
-                         (401, "", "Invalid username or password.")))
+            self._fail(
+                *(
+                    (404, "RepoNotFound", "Repository not found")
+                    if token
+                    else (401, "", "Invalid username or password.")
+                )
+            )
         else:
             return repo
         return None
@@ -193,17 +231,31 @@ class _Handler(BaseHTTPRequestHandler):
         if parts == ["api", "validate-yaml"]:
             return self._validate(json.loads(self.body)["content"])
         if self._token() != TOKEN:
-            return self._fail(403 if self._token() == STRANGER else 401, "", "You may not write here")
+            return self._fail(
+                403 if self._token() == STRANGER else 401, "", "You may not write here"
+            )
         if parts == ["api", "repos", "create"]:
             return self._create(json.loads(self.body))
         if parts[-2:] == ["objects", "batch"]:
-            objects = [{"oid": o["oid"], "size": o["size"], "actions": {"upload": {
-                "href": f"{self.server.storage}/lfs/{o['oid']}"}}} for o in json.loads(self.body)["objects"]]
+            objects = [
+                {
+                    "oid": o["oid"],
+                    "size": o["size"],
+                    "actions": {"upload": {"href": f"{self.server.storage}/lfs/{o['oid']}"}},
+                }
+                for o in json.loads(self.body)["objects"]
+            ]
             return self._json({"transfer": "basic", "objects": objects})
         repo = self.server.repos[parts[1], f"{parts[2]}/{parts[3]}"]
         if parts[4] == "preupload":
-            files = [{"path": f["path"], "uploadMode": "lfs" if _is_lfs(f["path"]) else "regular",
-                      "shouldIgnore": False} for f in json.loads(self.body)["files"]]
+            files = [
+                {
+                    "path": f["path"],
+                    "uploadMode": "lfs" if _is_lfs(f["path"]) else "regular",
+                    "shouldIgnore": False,
+                }
+                for f in json.loads(self.body)["files"]
+            ]
             return self._json({"files": files})
         return self._commit(repo, parts)
 
@@ -216,10 +268,17 @@ class _Handler(BaseHTTPRequestHandler):
         known = (kind, name) in self.server.repos
         if not known:
             private = bool(given.get("private") or given.get("visibility") == "private")
-            self.server.add(name, {".gitattributes": b"*.safetensors filter=lfs\n"}, kind=kind, private=private,
-                            sdk=given.get("sdk"))
+            self.server.add(
+                name,
+                {".gitattributes": b"*.safetensors filter=lfs\n"},
+                kind=kind,
+                private=private,
+                sdk=given.get("sdk"),
+            )
         prefix = "spaces/" if kind == "spaces" else ""
-        self._json({"url": f"{self.server.url}/{prefix}{name}", "name": name}, 409 if known else 200)
+        self._json(
+            {"url": f"{self.server.url}/{prefix}{name}", "name": name}, 409 if known else 200
+        )
 
     def _commit(self, repo: Repo, parts: list[str]) -> None:
         files = dict(repo.head())
@@ -233,7 +292,9 @@ class _Handler(BaseHTTPRequestHandler):
             elif item["key"] == "deletedFile":
                 del files[value["path"]]
         sha = repo.commit(files)
-        self._json({"commitUrl": f"{self.server.url}/{parts[2]}/{parts[3]}/commit/{sha}", "commitOid": sha})
+        self._json(
+            {"commitUrl": f"{self.server.url}/{parts[2]}/{parts[3]}/commit/{sha}", "commitOid": sha}
+        )
 
     # Answers
 
@@ -244,7 +305,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, value: Any, status: int = 200) -> None:
         self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-    def _fail(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def _fail(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
+    ) -> None:
         named = {"X-Error-Code": code} if code else {}
         body = json.dumps({"error": message}).encode()
         self._send(status, body, {"X-Error-Message": message, **named, **(headers or {})})
@@ -252,7 +315,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _content(self, content: bytes, headers: dict[str, str]) -> None:
         self._send(200, content, headers, broken=self.server.cut and self.command == "GET")
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None, *, broken: bool = False) -> None:
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        broken: bool = False,
+    ) -> None:
         self.send_response(status)
         for key, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
             self.send_header(key, value)

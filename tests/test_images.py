@@ -223,15 +223,23 @@ def test_modality_lut() -> None:
     assert close(decode(saved(ds)).grey, (255 - GREY.astype(int)) * 16 / 4095)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_voi_lut_of_more_entries_than_it_has_levels(packed: bool) -> None:
+def test_voi_lut_of_more_entries_than_it_has_levels() -> None:
     stored = DEEP >> 4
-    table = np.sqrt(np.arange(4096) / 4095) * 255
-    ds = dataset(stored, bits=12, VOILUTSequence=lut(table.astype(int), 0, 8))
-    if packed:  # the same table as bytes, in the file's byte order
-        ds.VOILUTSequence[0]["LUTData"].VR = "OW"
-        ds.VOILUTSequence[0].LUTData = table.astype("<u2").tobytes()
-    assert close(decode(saved(ds)).grey, table.astype(int)[stored] / 255)
+    table = (np.sqrt(np.arange(4096) / 4095) * 255).astype(int)
+    ds = dataset(stored, bits=12, VOILUTSequence=lut(table, 0, 8))
+    assert close(decode(saved(ds)).grey, table[stored] / 255)
+
+
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian])
+def test_voi_lut_packed_in_the_byte_order_of_the_file(syntax: uid.UID) -> None:
+    stored = DEEP >> 4
+    table = np.arange(4096)[::-1]
+    order = "<" if syntax.is_little_endian else ">"
+    ds = dataset(stored, bits=12, VOILUTSequence=lut(table, 0, 12))
+    ds.PixelData = stored.astype(f"{order}u2").tobytes()
+    ds.VOILUTSequence[0]["LUTData"].VR = "OW"
+    ds.VOILUTSequence[0].LUTData = table.astype(f"{order}u2").tobytes()
+    assert close(decode(saved(ds, syntax)).grey, table[stored] / 4095)
 
 
 def test_voi_lut_starts_at_its_first_value() -> None:

@@ -1,0 +1,170 @@
+"""What is measured of one answer: a row of numbers, by the true outlines, in the file's pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hcc_xai.analysis import Analyzer
+from hcc_xai.behaviour import elsewhere, paint_over
+from hcc_xai.data import LESION, Record, image_path, read_truth
+from hcc_xai.errors import DataError
+from hcc_xai.explain import KINDS
+from hcc_xai.images import read
+from hcc_xai.metrics import dice, iou
+from hcc_xai.result import Analysis
+
+_LEAST_PIXELS = 4  # a found part below that is no lesion, whatever its share (as in measure.py)
+Row = dict[str, Any]
+Mask = NDArray[np.bool_]
+
+
+def predict(analyzer: Analyzer, records: Sequence[Record], data: str | Path) -> list[Row]:
+    """Rows of some images: two forwards, one for the answers and one for the pictures painted
+    over."""
+    answers = analyzer.analyze([image_path(data, r.name) for r in records])
+    rows, inputs, owners = [], [], []
+    for record, answer in zip(records, answers, strict=True):
+        truth = read_truth(data, record.name)
+        sector = read(Path(data) / "sectors" / f"{record.name}.png").grey > 0.5
+        if truth.shape != answer.image.shape or sector.shape != answer.image.shape:
+            raise DataError(f"{record.name}: picture, mask and sector are not of one size")
+        if not sector.any():
+            raise DataError(f"{record.name}: its sector is empty")
+        rows.append(measure_answer(record, answer, truth, sector))
+        for key, picture in painted(answer, truth).items() if rows[-1]["has_liver"] else ():
+            inputs.append(picture)
+            owners.append((rows[-1], key))
+    if inputs:
+        logits = analyzer.forward(np.stack(inputs))["logits"].astype(np.float64)
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        labels = analyzer.config.network.labels
+        for (row, key), chances in zip(owners, odds / odds.sum(1, keepdims=True), strict=True):
+            row[key] = float(chances[labels.index(row["label"])])
+    return rows
+
+
+def painted(answer: Analysis, truth: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Network inputs with the true lesion painted over ("hidden"), and with as much of the true
+    liver painted over elsewhere ("elsewhere"); without those that cannot be made. truth: (H, W) ->
+    (S, S) each."""
+    frame = answer.frame
+    lesion = frame.shrink((truth == LESION).astype(np.float32)) > 0.5
+    liver = (frame.shrink((truth > 0).astype(np.float32)) > 0.5) & ~lesion & frame.network_sector
+    lesion &= frame.network_sector
+    if not lesion.any():
+        return {}
+    grey = frame.to_network(answer.image.grey)
+    made = {"hidden": paint_over(grey, lesion, tissue=liver)}
+    place = elsewhere(lesion, liver)
+    if place is not None:
+        other = np.zeros(lesion.shape, bool)
+        other[place] = True
+        made["elsewhere"] = paint_over(grey, other, tissue=liver & ~other)
+    return made
+
+
+def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], sector: Mask) -> Row:
+    """All that is measured of one answer, but what needs another forward. None where it has no
+    meaning.
+
+    Shares are of a map's positive part in the pixels of the file: lesion, liver (the rest of it),
+    rest of the sector, outside, by the true outlines; "truth" are the maps of the true label,
+    "answer" those of the answer. `found`: [pixels, of these in the true lesion, mean probability]
+    of each part of the found lesion mask.
+    """
+    lesion, liver = truth == LESION, truth > 0
+    has_liver = record.has_liver and bool((liver & ~lesion).any())
+    masks, some = answer.masks, bool(lesion.any())
+    parts = {
+        "lesion": lesion,
+        "liver": liver & ~lesion,
+        "rest": sector & ~liver,
+        "outside": ~(sector | liver),
+    }
+    heats = {
+        whose: {kind: answer.heatmap(label, kind) for kind in KINDS}
+        for whose, label in (("truth", record.label), ("answer", answer.label))
+    }
+    return {
+        "name": record.name,
+        "label": record.label,
+        "fold": record.fold,
+        "stratum": record.stratum,
+        "group": record.group,
+        **frame_features(answer.image.grey, sector),
+        "probabilities": answer.probabilities,
+        "logits": answer.logits,
+        "answer": answer.label,
+        "band": answer.band(),
+        "sector_iou": iou(answer.sector, sector),
+        "has_liver": has_liver,
+        "liver_dice": dice(masks["liver"], liver) if has_liver else None,
+        "lesion_px": int(lesion.sum()),
+        "lesion_share": float(lesion.sum() / sector.sum()),
+        "lesion_dice": dice(masks["lesion"], lesion) if some else None,
+        "lesion_iou": iou(masks["lesion"], lesion) if some else None,
+        "lesions": len(answer.lesions),
+        "false_lesion": None if some else bool(answer.lesions),
+        "found": _found(answer, lesion),
+        "sector_px": int(answer.sector.sum()),
+        "shares": {w: {k: _shares(h, parts) for k, h in maps.items()} for w, maps in heats.items()},
+        "pointing": {
+            w: {k: _points(h, lesion) if some else None for k, h in maps.items()}
+            for w, maps in heats.items()
+        },
+        "hidden": None,
+        "elsewhere": None,
+    }
+
+
+def frame_features(grey: NDArray[np.float32], sector: Mask) -> dict[str, float]:
+    """What the scanner alone gives away: frame size, mean grey level, sharpness (mean absolute
+    Laplacian over the mean), share of the frame that was scanned."""
+    brightness = float(grey[sector].mean())
+    inner = cv2.erode(sector.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
+    edges = abs(cv2.Laplacian(np.ascontiguousarray(grey, np.float32), cv2.CV_32F))
+    sharpness = float(edges[inner].mean()) / max(brightness, 1e-6) if inner.any() else 0.0
+    return {
+        "width": grey.shape[1],
+        "height": grey.shape[0],
+        "brightness": brightness,
+        "sharpness": sharpness,
+        "sector_share": float(sector.mean()),
+    }
+
+
+def _found(answer: Analysis, lesion: Mask) -> list[list[float]]:
+    chance = answer.mask_probabilities["lesion"]
+    over = (chance > answer.config.mask_thresholds["lesion"]).astype(np.uint8)
+    count, parts = cv2.connectedComponents(over, connectivity=8)
+    sizes = np.bincount(parts.ravel(), minlength=count)
+    inside = np.bincount(parts[lesion], minlength=count)
+    chances = np.bincount(
+        parts.ravel(), chance.ravel().astype(np.float64), minlength=count
+    ) / np.maximum(sizes, 1)
+    return [
+        [int(sizes[i]), int(inside[i]), round(float(chances[i]), 4)]
+        for i in range(1, count)
+        if sizes[i] >= _LEAST_PIXELS
+    ]
+
+
+def _shares(heat: NDArray[np.float32], parts: Mapping[str, Mask]) -> dict[str, float]:
+    """Shares of the positive part; all zero where there is none."""
+    positive = np.maximum(heat, 0).astype(np.float64)
+    total = positive.sum()
+    return {
+        name: float(positive[mask].sum() / total) if total > 0 else 0.0
+        for name, mask in parts.items()
+    }
+
+
+def _points(heat: NDArray[np.float32], lesion: Mask) -> bool:
+    """Whether the map's peak lies in the lesion; an empty map has none."""
+    return bool(heat.max() > 0 and lesion.flat[int(heat.argmax())])

@@ -1,0 +1,339 @@
+"""How the page looks and what its browser side does: theme, CSS and one script. Fonts are the reader's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hcc_xai.images import MAX_BYTES
+from hcc_xai.page.texts import TEXTS
+
+_FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"]
+_MONO = ["ui-monospace", "Consolas", "Liberation Mono", "monospace"]
+_DARK, _PANEL, _FIELD, _LINE = "#0b0d10", "#12161b", "#1a2027", "#2a323c"
+_INK, _FAINT, _ACCENT = "#e6e9ed", "#9aa5b1", "#56B4E9"
+
+
+def theme() -> Any:
+    """Dark by day and night: scans are read in dark rooms."""
+    import gradio as gr
+
+    one = {
+        "body_background_fill": _DARK, "body_text_color": _INK, "body_text_color_subdued": _FAINT,
+        "background_fill_primary": _DARK, "background_fill_secondary": _PANEL, "block_background_fill": _PANEL,
+        "block_border_color": _LINE, "block_label_background_fill": _PANEL, "block_label_text_color": _FAINT,
+        "block_title_text_color": _FAINT, "border_color_primary": _LINE, "border_color_accent": _ACCENT,
+        "input_background_fill": _FIELD, "input_border_color": _LINE, "panel_background_fill": _PANEL,
+        "button_secondary_background_fill": _FIELD, "button_secondary_text_color": _INK,
+        "button_secondary_background_fill_hover": _LINE, "button_secondary_border_color": _LINE,
+        "button_primary_background_fill": "#1f5f86", "button_primary_background_fill_hover": "#27739f",
+        "button_primary_text_color": "#ffffff", "checkbox_background_color": _FIELD,
+        "checkbox_background_color_selected": "#1f78ad", "checkbox_border_color": "#5b6876",
+        "checkbox_label_background_fill": _FIELD, "checkbox_label_background_fill_selected": _FIELD,
+        "checkbox_label_text_color": _INK, "checkbox_label_text_color_selected": _INK, "color_accent_soft": _FIELD,
+        "slider_color": _ACCENT, "link_text_color": _ACCENT, "table_even_background_fill": _PANEL,
+        "table_odd_background_fill": _PANEL, "code_background_fill": _FIELD, "shadow_drop": "none",
+    }
+    both = {**one, **{f"{name}_dark": value for name, value in one.items()}}
+    base = gr.themes.Base(font=_FONT, font_mono=_MONO, primary_hue="sky", neutral_hue="slate", text_size="sm",
+                          spacing_size="sm", radius_size="sm")
+    known = set(vars(base))
+    return base.set(**{name: value for name, value in both.items() if name in known})
+
+
+CSS = """
+:root { --stage: clamp(300px, calc(100vh - 348px), 1100px); color-scheme: dark; }
+.gradio-container { padding: 0 14px !important; max-width: none !important; }
+.gradio-container main { padding: 0 !important; gap: 4px !important; }
+:focus-visible { outline: 2px solid #56B4E9 !important; outline-offset: 2px !important; }
+input[type=range]:focus-visible, input[type=radio]:focus-visible, input[type=checkbox]:focus-visible {
+  box-shadow: 0 0 0 2px #56B4E9 !important; }
+.sr-only { position: absolute !important; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; border: 0 !important; padding: 0 !important; margin: 0 !important; min-height: 0 !important;
+  min-width: 0 !important; }
+#top { position: relative; }
+#title { position: absolute; left: 0; top: 8px; width: auto; z-index: 2; padding: 0; }
+#title h1 { font-size: 16px; font-weight: 650; letter-spacing: .02em; margin: 0; }
+#language { position: absolute; right: 0; top: 4px; width: auto; min-width: 0 !important; z-index: 3; border: 0;
+  background: none; padding: 0; }
+#language .wrap { flex-wrap: nowrap; gap: 0; }
+#language label { background: none; border: 0; box-shadow: none; padding: 4px 8px; color: #9aa5b1; }
+#language label.selected { color: #fff; text-decoration: underline; text-underline-offset: 4px; }
+#language label input { position: absolute; opacity: 0; width: 1px; height: 1px; }
+#language label:focus-within { outline: 2px solid #56B4E9; outline-offset: -2px; border-radius: 4px; }
+#tabs > .tab-wrapper { padding-left: 96px; padding-right: 170px; height: 38px; }
+#tabs .tabitem { padding: 4px 0 0 0; border: 0; }
+#work { gap: 14px; align-items: stretch; flex-wrap: nowrap; }
+#left { flex: 1 1 62% !important; min-width: 0 !important; gap: 4px; }
+#right { flex: 1 1 38% !important; max-width: 620px; min-width: 320px !important; gap: 6px; }
+
+#intake { gap: 10px; align-items: center; flex-wrap: nowrap; min-height: 62px; }
+#choose-side { flex: 1 1 auto !important; min-width: 210px !important; gap: 2px; }
+#choose { width: max-content; max-width: 100%; padding: 6px 14px; font-weight: 600; }
+#note { padding: 0; min-height: 32px; }
+#note .note { margin: 0; font-size: 12px; line-height: 16px; color: #9aa5b1; }
+#note .note.bad { color: #ffb38a; font-size: 13px; }
+#note .note.bad::before { content: "!"; display: inline-block; width: 16px; height: 16px; margin-right: 6px;
+  text-align: center; font-weight: 700; background: #D55E00; color: #fff; border-radius: 50%; line-height: 16px; }
+#examples { flex: 0 0 auto !important; width: auto; gap: 5px; flex-wrap: nowrap; min-width: 0 !important; }
+.example { min-width: 74px !important; width: 74px; height: 62px; padding: 0 2px 1px !important; font-size: 11px !important;
+  font-weight: 400 !important; line-height: 14px; align-items: flex-end !important; background-size: 72px 45px !important;
+  background-repeat: no-repeat !important; background-position: top center !important; white-space: nowrap;
+  background-color: #000 !important; color: #c5ccd4 !important; }
+.example:hover { border-color: #56B4E9 !important; color: #fff !important; }
+
+#stage-wrap { position: relative; gap: 0; height: var(--stage); min-height: var(--stage); background: #000;
+  border: 1px solid #2a323c; border-radius: 4px; overflow: hidden; }
+#stage { height: 100% !important; border: 0 !important; background: #000 !important; --block-background-fill: #000; }
+#stage .empty { display: none; }
+#stage img { max-height: none !important; height: 100%; width: 100%; object-fit: contain; image-rendering: auto; }
+#stage .image-container, #stage .slider-wrap { height: 100%; }
+#stage .icon-button-wrapper { background: #12161bcc; }
+#stage .outer { touch-action: none; }
+#stage .outer .icon-wrap { background: #1a2027e6; color: #e6e9ed; }
+#stage .outer .inner { background: #9aa5b1; }
+#stage .outer:focus-visible { outline-offset: -4px !important; }
+#stage .wrap.default, #stage .wrap.generating { animation: late .2s 1s both; background: #0b0d10aa; }
+@keyframes late { from { opacity: 0; } to { opacity: 1; } }
+body.peek #stage .slider-wrap img:nth-of-type(2) { visibility: hidden; }
+#empty { position: absolute; inset: 12px; z-index: 1; width: auto; display: flex; align-items: center; padding: 0;
+  justify-content: center; border: 1px dashed #3a4653; border-radius: 6px; cursor: pointer; text-align: center; }
+#empty h2 { font-size: 19px; font-weight: 500; margin: 0 0 6px; color: #c5ccd4; }
+#empty p { margin: 0; color: #9aa5b1; }
+#stage-wrap:has(.slider-wrap) #empty { display: none; }
+body.dragging #stage-wrap { outline: 2px dashed #56B4E9; outline-offset: -8px; }
+
+#legend { padding: 0; min-height: 20px; }
+.legend { display: flex; gap: 14px; align-items: center; font-size: 12px; color: #9aa5b1; line-height: 18px; height: 20px;
+  white-space: nowrap; }
+.legend .key i { display: inline-block; width: 14px; height: 3px; margin-right: 5px; vertical-align: middle; }
+.legend .scale { display: inline-flex; gap: 6px; align-items: center; color: #e6e9ed; font-variant-numeric: tabular-nums; }
+.legend .ramp { display: inline-block; width: 150px; height: 10px; border-radius: 2px; border: 1px solid #3a4653;
+  position: relative; }
+.legend .middle { position: absolute; left: 50%; top: -5px; transform: translateX(-50%); font: 10px system-ui;
+  color: #fff; line-height: 18px; }
+.legend .what { overflow: hidden; text-overflow: ellipsis; flex: 1 1 auto; min-width: 0; }
+.legend .peek { color: #7f8b97; }
+
+.controls { gap: 8px 14px; flex-wrap: wrap; align-items: flex-end; }
+.controls > * { flex: 0 1 auto !important; width: auto; padding: 0 !important; border: 0 !important; min-width: 0 !important;
+  background: none !important; overflow: visible !important; }
+.controls .block { padding: 0; border: 0; background: none; box-shadow: none; overflow: visible; }
+.controls span[data-testid=block-info], .controls label > span { font-size: 11.5px; color: #9aa5b1; margin-bottom: 2px; }
+.controls .wrap label, .controls fieldset label { padding: 3px 9px 3px 7px !important; }
+.controls .wrap label span { color: #e6e9ed !important; font-size: 12.5px; margin: 0; }
+#opacity { flex: 1 1 150px !important; max-width: 240px; }
+#frame { flex: 1 1 220px !important; max-width: 420px; }
+#class { width: 210px; } #colours { width: 116px; }
+#class input, #colours input { height: 30px; }
+
+#answer { padding: 0; }
+#answer h2 { font-size: 23px; line-height: 28px; font-weight: 600; margin: 2px 0 2px; color: #fff; }
+#answer h3 { font-size: 12px; font-weight: 600; color: #9aa5b1; margin: 14px 0 5px; padding-bottom: 3px;
+  border-bottom: 1px solid #2a323c; letter-spacing: .02em; }
+#answer .band { margin: 0 0 6px; display: flex; flex-wrap: wrap; gap: 0 8px; align-items: baseline; font-size: 16px; }
+#answer .band small { color: #9aa5b1; font-size: 12px; flex: 1 1 220px; }
+#answer .dot { display: inline-block; width: 13px; height: 13px; border-radius: 50%; align-self: center; }
+#answer .number { font-variant-numeric: tabular-nums; }
+#answer .sentence { margin: 0; font-size: 14.5px; line-height: 20px; color: #e6e9ed; }
+#answer ul { list-style: none; margin: 10px 0 0; padding: 0; }
+#answer .bars li { display: grid; grid-template-columns: minmax(110px, 34%) 1fr 44px; gap: 10px; align-items: center;
+  font-size: 13px; line-height: 22px; color: #c5ccd4; margin: 0; }
+#answer .bars li.top { color: #fff; font-weight: 600; }
+#answer .bars .bar { height: 9px; background: #1a2027; border-radius: 2px; overflow: hidden; }
+#answer .bars .bar i { display: block; height: 100%; background: #6c7a89; }
+#answer .bars .top .bar i { background: #c9d3dd; }
+#answer .bars .number { text-align: right; }
+#answer .trust { margin: 0; }
+#answer .trust li { display: grid; grid-template-columns: 18px 92px 1fr; gap: 6px; font-size: 12.5px; line-height: 17px;
+  margin: 0 0 5px; }
+#answer .trust b { font-weight: 500; color: #c5ccd4; }
+#answer .trust .said { color: #c5ccd4; font-variant-numeric: tabular-nums; }
+#answer .sign { width: 16px; height: 16px; line-height: 16px; border-radius: 50%; text-align: center; font-weight: 700;
+  font-size: 11px; }
+#answer .ok .sign { background: #0b4d3b; color: #7fe0c0; } #answer .mind .sign { background: #5a4310; color: #ffd27a; }
+#answer table.lesions { width: 100%; border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
+#answer table.lesions th, #answer table.lesions td { text-align: left; padding: 2px 8px 2px 0; border: 0; font-weight: 400;
+  color: #e6e9ed; }
+#answer table.lesions thead th { color: #9aa5b1; font-size: 11.5px; }
+#answer .none, #answer .about { font-size: 12px; color: #9aa5b1; margin: 4px 0 0; }
+#answer .about { margin-top: 12px; overflow-wrap: anywhere; }
+#answer .waiting h2 { color: #c5ccd4; font-weight: 500; font-size: 19px; } #answer .waiting p { color: #9aa5b1; margin: 0; }
+#right .form, #right .block { box-shadow: none; }
+#measure { align-items: end; gap: 6px; flex-wrap: wrap; }
+#spacing { flex: 1 1 150px !important; min-width: 150px !important; padding: 0; border: 0; background: none; }
+#spacing span[data-testid=block-info] { font-size: 11.5px; color: #9aa5b1; margin-bottom: 2px; }
+#spacing-note { padding: 0; } #spacing-note p { margin: 0; font-size: 12.5px; color: #ffb38a; }
+#downloads { gap: 5px; flex-wrap: wrap; }
+#downloads button { flex: 1 1 auto; min-width: 96px !important; font-size: 12px; font-weight: 400; padding: 4px 8px; }
+#bottom { padding: 6px 0 2px; color: #9aa5b1; font-size: 12px; border-top: 1px solid #1a2027; }
+#bottom p { margin: 0; }
+footer { margin: 0 !important; padding: 2px 0 6px !important; font-size: 11px !important; }
+#model-page { max-width: 980px; }
+#facts table { border-collapse: collapse; } #facts th, #facts td { text-align: left; padding: 3px 18px 3px 0;
+  vertical-align: top; font-weight: 400; border: 0; overflow-wrap: anywhere; } #facts th { color: #9aa5b1; white-space: nowrap; }
+#facts h2, #card-title h2 { font-size: 15px; margin: 10px 0 6px; }
+
+@media (max-width: 900px) {
+  :root { --stage: clamp(260px, 68vw, 560px); }
+  #work { flex-direction: column; }
+  #left { display: contents; }
+  #left > * { order: 1; } #right { order: 2; max-width: none; width: 100%; min-width: 0 !important; }
+  #left > #controls { order: 3; }
+  #intake { flex-direction: column; align-items: stretch; }
+  #examples { overflow-x: auto; max-width: 100%; padding-bottom: 4px; }
+  #note { min-height: 16px; }
+  .legend { flex-wrap: wrap; height: auto; gap: 4px 12px; white-space: normal; } .legend .peek { display: none; }
+  .legend .what { flex-basis: 100%; }
+  #tabs > .tab-wrapper { padding-left: 70px; padding-right: 142px; }
+  #opacity, #frame { max-width: none; flex-basis: 100% !important; }
+  #work, #right { gap: 8px; }
+}
+@media (max-width: 420px) { #language label { padding: 4px 5px; } .example { min-width: 70px !important; } }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
+"""
+
+# The browser's part: files dropped or pasted anywhere go to the one upload button; one key hides the overlay; the
+# handle between the two pictures answers to arrow keys; the pictures get their alternative texts.
+_SCRIPT = """
+() => {
+  const LIMIT = %LIMIT%, WORDS = %WORDS%;
+  const $ = (query) => document.querySelector(query);
+  const word = (key) => WORDS[key][document.documentElement.lang === "es" ? 1 : 0];
+  document.body.classList.add("dark");
+  const complain = (message) => {
+    const note = $("#note .note");
+    if (!note) return;
+    note.className = "note bad"; note.setAttribute("role", "alert");
+    note.replaceChildren(Object.assign(document.createElement("b"), {textContent: word("file-error")}), " " + message);
+  };
+  const feed = (file) => {
+    const input = $("#choose-side input[type=file]");
+    if (!input || !file) return;
+    const box = new DataTransfer();
+    box.items.add(file);
+    input.files = box.files;
+    input.dispatchEvent(new Event("change", {bubbles: true}));
+  };
+  const typing = (node) => node && (node.isContentEditable || node.tagName === "TEXTAREA" || node.tagName === "SELECT" ||
+    (node.tagName === "INPUT" && !["checkbox", "radio", "range", "button", "file"].includes(node.type)));
+
+  document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (input.type === "file" && input.files[0] && input.files[0].size > LIMIT) {
+      event.stopImmediatePropagation();
+      input.value = "";
+      complain(word("too-large").replace("{limit}", Math.floor(LIMIT / 1048576)));
+    }
+  }, true);
+  document.addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData ? event.clipboardData.files : [])][0];
+    if (file) { event.preventDefault(); feed(file); }
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    if ([...event.dataTransfer.types].includes("Files")) document.body.classList.add("dragging");
+  });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    feed(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest && event.target.closest("#empty")) $("#choose").click();
+  });
+
+  // Gradio shows a failed upload as a toast far from where the file was dropped.
+  const send = window.fetch;
+  window.fetch = async (...given) => {
+    const address = String(given[0] && given[0].url || given[0]);
+    if (!address.includes("/upload?") && !address.endsWith("/upload")) return send(...given);
+    try {
+      const reply = await send(...given);
+      if (!reply.ok) complain(word("upload-failed"));
+      return reply;
+    } catch (error) { complain(word("upload-failed")); throw error; }
+  };
+
+  // A tap of O toggles, holding it shows what lies underneath until it is let go.
+  let pressed = 0;
+  const peeking = () => document.body.classList.contains("peek");
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "o" || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event.target)) return;
+    pressed = peeking() ? 0 : Date.now();
+    document.body.classList.toggle("peek");
+  });
+  document.addEventListener("keyup", (event) => {
+    if (event.key.toLowerCase() === "o" && pressed && Date.now() - pressed > 300) document.body.classList.remove("peek");
+  });
+
+  const slide = (handle, share) => {
+    const images = document.querySelectorAll("#stage .slider-wrap img");
+    if (!images.length) return;
+    const box = images[0].parentElement.getBoundingClientRect();
+    const ratio = images[0].naturalWidth / images[0].naturalHeight;
+    const width = Math.min(box.width, box.height * ratio);
+    const x = box.left + (box.width - width) / 2 + width * share;
+    const fire = (kind, target) => target.dispatchEvent(
+      new MouseEvent(kind, {clientX: x, clientY: box.top + 5, bubbles: true, view: window, button: 0}));
+    fire("mousedown", handle); fire("mouseup", window);
+    handle.setAttribute("aria-valuenow", Math.round(share * 100));
+  };
+  const dress = () => {
+    const handle = $("#stage .outer");
+    if (handle && handle.tabIndex !== 0) {
+      handle.tabIndex = 0;
+      handle.setAttribute("role", "slider");
+      handle.setAttribute("aria-valuemin", 0); handle.setAttribute("aria-valuemax", 100);
+      handle.setAttribute("aria-valuenow", 0);
+      handle.addEventListener("keydown", (event) => {
+        const now = Number(handle.getAttribute("aria-valuenow"));
+        const next = {ArrowLeft: now - 5, ArrowRight: now + 5, Home: 0, End: 100}[event.key];
+        if (next === undefined) return;
+        event.preventDefault();
+        slide(handle, Math.max(0, Math.min(100, next)) / 100);
+      });
+    }
+    if (handle) handle.setAttribute("aria-label", word("stage"));
+    const said = $("#spoken") ? $("#spoken").textContent.trim() : "";
+    const images = document.querySelectorAll("#stage .slider-wrap img");
+    if (images.length === 2) {
+      if (images[0].alt !== word("as-scanned")) images[0].alt = word("as-scanned");
+      if (images[1].alt !== said) images[1].alt = said;
+    }
+    const spoken = $("#spoken");
+    if (spoken && !spoken.hasAttribute("aria-live")) {
+      spoken.setAttribute("aria-live", "polite"); spoken.setAttribute("role", "status");
+    }
+    const title = document.querySelector("#language");
+    if (title && !title.hasAttribute("aria-label")) title.setAttribute("aria-label", "English | Español");
+  };
+  new MutationObserver(dress).observe(document.body, {childList: true, subtree: true, characterData: true});
+  dress();
+}
+"""
+
+
+def script() -> str:
+    """The browser's part, with its words in both languages."""
+    import json
+
+    said = {key: TEXTS[key] for key in ("file-error", "too-large", "upload-failed", "as-scanned", "stage")}
+    return _SCRIPT.replace("%LIMIT%", str(MAX_BYTES)).replace("%WORDS%", json.dumps(said, ensure_ascii=False))
+
+
+# Which language: the one chosen here before, else the browser's.
+READ_LANGUAGE = """() => {
+  let chosen = null;
+  try { chosen = localStorage.getItem("hcc_xai_language"); } catch (error) { /* storage is off */ }
+  if (chosen !== "en" && chosen !== "es")
+    chosen = (navigator.language || "en").toLowerCase().startsWith("es") ? "es" : "en";
+  document.documentElement.lang = chosen;
+  return chosen;
+}"""
+KEEP_LANGUAGE = """(chosen) => {
+  document.documentElement.lang = chosen;
+  try { localStorage.setItem("hcc_xai_language", chosen); } catch (error) { /* storage is off */ }
+  return chosen;
+}"""

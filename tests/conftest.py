@@ -1,0 +1,64 @@
+"""Fixtures that many tests share: a tiny seeded bundle and phantoms. Nothing here downloads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hcc_xai.analysis import Analyzer, load
+from hcc_xai.bundle import BundleConfig, save_bundle
+from hcc_xai.geometry import Frame, find_sector
+from hcc_xai.network import Network, NetworkConfig, sector_of
+from hcc_xai.phantom import make, random_spec
+
+LABELS = ("normal", "benign", "malignant")
+
+
+def make_tiny(folder: Path, *, seed: int = 0) -> Path:
+    """A bundle with random weights, quick to run; it outlines and grades, but knows nothing."""
+    torch.manual_seed(seed)
+    network = Network(NetworkConfig(trunk="mobilenetv3_small_050", size=96, channels=16))
+    scans = [make(random_spec(s, shape=(120, 160))).pixels for s in range(6)]
+    frames = [Frame.around(find_sector(s), size=96) for s in scans]
+    inputs = [f.to_network(s[..., 0] / 255.0) for f, s in zip(frames, scans, strict=True)]
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # the mean over what it is shown
+        x = torch.from_numpy(np.stack(inputs))[:, None]
+        network.train()(x)
+        network.grade_head.weight.mul_(20)
+        # Outline something of every phantom: half of it as liver, a sixth as lesion.
+        masks = network.eval()(x).masks
+        seen = (sector_of(x) > 0)[:, 0]
+        for index, share in enumerate((0.5, 0.16)):
+            network.mask_head.bias[index] -= masks[:, index][seen].quantile(1 - share)
+    config = BundleConfig(
+        name="tiny",
+        network=network.config,
+        titles={name: {"en": f"{name} (test)", "es": f"{name} (prueba)"} for name in LABELS},
+        licence="cc0-1.0",
+        scales={"grad-cam++": 0.5, "contribution": 0.01},
+    )
+    return save_bundle(
+        folder, config, network.state_dict(), "# tiny\n\nRandom weights, for tests.\n"
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_bundle: Path) -> Analyzer:
+    return load(tiny_bundle, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def scan() -> np.ndarray:
+    """(300, 400, 3) uint8: a phantom with one malignant lesion."""
+    return make(random_spec(3, label="malignant", shape=(300, 400))).pixels

@@ -1,0 +1,467 @@
+"""Metrics against sklearn, by hand, and against who knows, guesses or cheats; then the whole way."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import make_tiny
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    roc_auc_score,
+    roc_curve,
+)
+
+from hcc_xai import metrics
+from hcc_xai.bundle import load_bundle
+from hcc_xai.card import card
+from hcc_xai.data import read_index, read_truth
+from hcc_xai.errors import ArgumentError, DataError
+from hcc_xai.evaluate import PREDICTIONS, fold_bundles, predict_folds, read_rows, run
+from hcc_xai.explain import KINDS
+from hcc_xai.outcome import painted, predict
+from hcc_xai.phantom import make, random_spec
+from hcc_xai.summary import frame_baseline, summarise
+from hcc_xai.tables import show, table_markdown
+
+LABELS = ("normal", "benign", "malignant")
+STRATA = ("1024x768", "720x576", "800x600")
+Row = dict[str, Any]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def drawn(weights: np.ndarray, row: int) -> np.ndarray:
+    """The indices that a row of `draws` stands for."""
+    return np.repeat(np.arange(weights.shape[1]), weights[row].astype(int))
+
+
+# ---- metrics -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("digits", [1, 9])  # with many ties, and with none
+def test_every_resample_agrees_with_sklearn_on_the_sample_it_stands_for(digits: int) -> None:
+    positive = rng(1).random(60) < 0.4
+    scores = np.round(rng(2).normal(size=60) + positive, digits)
+    guesses = rng(3).integers(0, 3, 60)
+    truth = rng(4).integers(0, 3, 60)
+    weights = metrics.draws(60, resamples=20)
+    assert (weights[0] == 1).all() and (weights.sum(1) == 60).all()
+    area = metrics.auroc(scores, positive, weights)
+    precision = metrics.average_precision(scores, positive, weights)
+    balanced = metrics.balanced_accuracy(guesses, truth, weights)
+    middle, average = metrics.median(scores, weights), metrics.mean(scores, weights)
+    for row in range(21):
+        i = drawn(weights, row)
+        assert area[row] == pytest.approx(roc_auc_score(positive[i], scores[i]))
+        assert precision[row] == pytest.approx(average_precision_score(positive[i], scores[i]))
+        assert balanced[row] == pytest.approx(balanced_accuracy_score(truth[i], guesses[i]))
+        assert middle[row] == pytest.approx(np.median(scores[i]))
+        assert average[row] == pytest.approx(scores[i].mean())
+
+
+def test_roc_curve_agrees_with_sklearn_and_its_area_with_the_auroc() -> None:
+    positive = rng(1).random(80) < 0.5
+    scores = np.round(rng(2).normal(size=80) + positive, 1)
+    ours, theirs = (
+        metrics.roc(scores, positive),
+        roc_curve(positive, scores, drop_intermediate=False),
+    )
+    assert np.allclose(ours, theirs[:2])
+    area = metrics.auroc(scores, positive, np.ones((1, 80)))[0]
+    assert np.trapezoid(ours[1], ours[0]) == pytest.approx(area)
+
+
+def test_missing_values_are_left_out_and_nothing_known_is_nan() -> None:
+    weights = metrics.draws(4, resamples=5)
+    values = [1.0, np.nan, 3.0, np.nan]
+    assert metrics.mean(values, weights)[0] == 2 and metrics.median(values, weights)[0] == 2
+    assert np.isnan(metrics.mean([np.nan] * 4, weights)).all()
+    assert np.isnan(metrics.median([np.nan] * 4, weights)).all()
+    assert np.isnan(metrics.auroc([1, 2, 3, 4], [True] * 4, weights)).all()
+    assert metrics.figure(np.full(6, np.nan), 0).value is None
+    with pytest.raises(ArgumentError, match="NaN"):
+        metrics.auroc([1, np.nan, 3, 4], [True, False, True, False], weights)
+    with pytest.raises(ArgumentError, match="at least 1"):
+        metrics.draws(0)
+
+
+def test_within_strata_is_the_average_over_strata_weighted_by_pairs() -> None:
+    strata = np.repeat(["a", "b", "c"], [30, 20, 10])
+    positive = np.concatenate([rng(1).random(50) < 0.4, np.ones(10, bool)])  # c has one class only
+    scores = rng(2).normal(size=60) + positive
+    areas, pairs = [], []
+    for s in "ab":
+        mine = strata == s
+        areas.append(roc_auc_score(positive[mine], scores[mine]))
+        pairs.append(positive[mine].sum() * (~positive[mine]).sum())
+    ours = metrics.auroc(scores, positive, np.ones((1, 60)), strata=strata)[0]
+    assert ours == pytest.approx(np.average(areas, weights=pairs))
+
+
+def test_within_strata_is_blind_to_who_only_knows_the_stratum() -> None:
+    strata = np.repeat([0, 1], 200)
+    positive = rng(1).random(400) < np.where(strata, 0.9, 0.1)
+    weights = metrics.draws(400, resamples=50)
+    assert metrics.auroc(strata, positive, weights)[0] > 0.85
+    assert (metrics.auroc(strata, positive, weights, strata=strata) == 0.5).all()
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+    held = 0
+    for seed in range(200):
+        values = rng(seed).random(80) < 0.3
+        found = metrics.figure(
+            metrics.mean(values, metrics.draws(80, resamples=300, seed=seed)), 80
+        )
+        assert found.low is not None and found.high is not None
+        held += found.low <= 0.3 <= found.high
+    assert 0.88 <= held / 200 <= 0.99
+
+
+def test_a_share_of_nothing_or_all_has_the_exact_bound() -> None:
+    none, all_ = metrics.unanimous(0.0, 100), metrics.unanimous(1.0, 100)
+    assert none.low == 0 and (1 - none.high) ** 100 == pytest.approx(0.025)  # type: ignore[operator]
+    assert all_.high == 1 and all_.low**100 == pytest.approx(0.025)  # type: ignore[operator]
+
+
+def test_dice_and_iou_by_hand() -> None:
+    one, other = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    one[:2], other[1:3] = True, True  # 8 and 8 pixels, 4 in common
+    assert metrics.dice(one, other) == 0.5 and metrics.iou(one, other) == pytest.approx(4 / 12)
+    assert metrics.dice(one & False, one & False) == 1 == metrics.iou(one, one)
+    assert metrics.dice(one, one & False) == 0 == metrics.iou(one, one & False)
+
+
+# ---- summary -------------------------------------------------------------------------------------
+
+
+def make_rows(
+    score: Callable[[np.random.Generator, str, str], np.ndarray], *, n: int = 300, seed: int = 0
+) -> list[Row]:
+    """Made-up rows whose label depends on the frame size; `score` gives the three probabilities."""
+    random, rows = rng(seed), []
+    for i in range(n):
+        stratum = STRATA[i % 3]
+        shares = {
+            "1024x768": (0.0, 0.15, 0.85),
+            "720x576": (0.3, 0.5, 0.2),
+            "800x600": (0.2, 0.4, 0.4),
+        }
+        label = str(random.choice(LABELS, p=shares[stratum]))
+        odds = score(random, label, stratum)
+        chances = dict(zip(LABELS, (odds / odds.sum()).tolist(), strict=True))
+        answer, some = max(LABELS, key=lambda k: chances[k]), label != "normal"
+        overlap = float(random.random()) if some else None
+        parts = {"lesion": 0.6 * some, "liver": 0.3, "rest": 0.1, "outside": 0.0}
+        maps: Row = {kind: parts for kind in KINDS}
+        rows.append({
+            "name": f"i{i}", "label": label, "fold": i % 5, "stratum": stratum, "group": str(i),
+            "width": int(stratum.split("x")[0]), "height": int(stratum.split("x")[1]),
+            "brightness": 0.3,
+            "sharpness": 0.1, "sector_share": 0.5, "probabilities": chances, "answer": answer,
+            "band": "green" if chances[answer] > 0.9 else "red", "sector_iou": 0.97,
+            "has_liver": True,
+            "liver_dice": 0.9, "lesion_px": 100 * some, "lesion_share": (0.01 + i / 9000) * some,
+            "lesion_dice": overlap and 2 * overlap / (1 + overlap), "lesion_iou": overlap,
+            "lesions": 1, "false_lesion": None if some else i % 2 == 0,
+            "found": [[100, 50 * some, 0.8], [10, 0, 0.6]], "sector_px": 10000,
+            "shares": {"truth": maps, "answer": maps},
+            "pointing": {"truth": dict.fromkeys(KINDS, True if some else None), "answer": {}},
+            "hidden": chances[label] / 2 if some else None,
+            "elsewhere": chances[label] if some and i % 4 else None,
+        })  # fmt: skip
+    return rows
+
+
+def knows(random: np.random.Generator, label: str, stratum: str) -> np.ndarray:
+    return np.array([10.0 if k == label else 0.1 for k in LABELS])
+
+
+def guesses(random: np.random.Generator, label: str, stratum: str) -> np.ndarray:
+    return random.random(3)
+
+
+def reads_the_frame(random: np.random.Generator, label: str, stratum: str) -> np.ndarray:
+    return np.array([0.2, 0.2, 0.9] if stratum == "1024x768" else [0.3, 0.6, 0.2])
+
+
+def value(summary: Row, name: str) -> float:
+    return float(summary["figures"][name]["value"])
+
+
+def test_who_knows_everything_scores_one() -> None:
+    s = summarise(make_rows(knows), resamples=50)
+    for name in ("accuracy", "balanced_accuracy", "macro_auroc", "macro_average_precision", "auroc",
+                 "auroc_within", "band_green", "recall_benign"):  # fmt: skip
+        assert value(s, name) == pytest.approx(1), name
+    assert value(s, "log_loss") == pytest.approx(-np.log(10 / 10.2))
+    assert s["figures"]["band_red"] == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def test_who_guesses_scores_chance_and_the_interval_holds_it() -> None:
+    s = summarise(make_rows(guesses, n=600), resamples=300)
+    for name, chance in (("macro_auroc", 0.5), ("auroc", 0.5), ("auroc_within", 0.5),
+                         ("balanced_accuracy", 1 / 3)):  # fmt: skip
+        figure = s["figures"][name]
+        assert figure["low"] < chance < figure["high"] and figure["high"] - figure["low"] < 0.25
+
+
+def test_who_reads_the_frame_is_found_out_within_it_and_the_baseline_does_as_well() -> None:
+    s = summarise(make_rows(reads_the_frame), resamples=50)
+    assert value(s, "auroc") > 0.65 and value(s, "auroc_within") == 0.5
+    assert value(s, "frame_auroc") > 0.65
+    assert value(s, "frame_auroc_within") < 0.6  # folds differ a little, so not quite one half
+    found = {row["stratum"]: row for row in s["strata"]}
+    assert found["720x576"]["auroc"]["value"] == 0.5
+
+
+def test_figures_of_outlines_evidence_and_behaviour_by_hand() -> None:
+    rows = make_rows(knows, n=120)
+    s = summarise(rows, resamples=50)
+    some = [r for r in rows if r["label"] != "normal"]
+    normal = [r for r in rows if r["label"] == "normal"]
+    assert s["figures"]["lesion_dice"]["n"] == len(some)
+    assert value(s, "lesion_dice") == pytest.approx(np.mean([r["lesion_dice"] for r in some]))
+    assert value(s, "lesion_hit") == pytest.approx(np.mean([r["lesion_iou"] > 0.1 for r in some]))
+    false = np.mean([r["false_lesion"] for r in normal])
+    assert value(s, "false_lesion_normal") == pytest.approx(false)
+    quarters = [s["figures"][f"lesion_dice_quartile_{k}"] for k in (1, 2, 3, 4)]
+    assert sum(q["n"] for q in quarters) == len(some)
+    smallest = sorted(some, key=lambda r: r["lesion_share"])[: quarters[0]["n"]]
+    assert quarters[0]["value"] == pytest.approx(np.mean([r["lesion_dice"] for r in smallest]))
+    assert value(s, "cam_in_lesion") == pytest.approx(0.6)
+    assert value(s, "contribution_pointing") == 1 and value(s, "contribution_outside") == 0
+    chance = 10 / 10.2
+    assert value(s, "hidden_change") == pytest.approx(-chance / 2)
+    assert value(s, "hidden_mean") == pytest.approx(chance / 2)
+    assert value(s, "elsewhere_mean") == pytest.approx(0, abs=1e-12)
+    room = s["figures"]["hidden_with_room_mean"]["n"]
+    assert room == sum(r["elsewhere"] is not None for r in rows) < len(some)
+
+
+def test_free_response_leaves_out_what_is_too_small() -> None:
+    table = summarise(make_rows(knows, n=60), resamples=20)["free_response"]
+    by_share = {row["least_lesion_share"]: row for row in table}
+    # Parts of 100 and 10 pixels in a sector of 10 000: the smaller goes at 0.002.
+    assert by_share[0.001]["lesion_dice"]["value"] == pytest.approx(2 * 50 / (110 + 100))
+    assert by_share[0.002]["lesion_dice"]["value"] == pytest.approx(2 * 50 / (100 + 100))
+    rows = make_rows(knows, n=60)
+    normal = sum(r["label"] == "normal" for r in rows)
+    assert by_share[0]["false_per_image"]["value"] == pytest.approx((60 + normal) / 60)
+    assert by_share[0.005]["false_per_image"]["value"] == pytest.approx(normal / 60)
+
+
+def test_same_seed_same_intervals_and_all_of_it_is_json() -> None:
+    rows = make_rows(guesses, n=90)
+    one = summarise(rows, resamples=50, seed=3)
+    assert one == summarise(rows, resamples=50, seed=3) != summarise(rows, resamples=50, seed=4)
+    assert json.loads(json.dumps(one, allow_nan=False)) == one
+    with pytest.raises(DataError, match="no rows"):
+        summarise([])
+
+
+def test_frame_baseline_never_sees_the_fold_it_answers() -> None:
+    rows = make_rows(guesses, n=150)
+    before = frame_baseline(rows, LABELS)
+    for row in rows:
+        if row["fold"] == 0:
+            row["label"] = "normal"
+    after = frame_baseline(rows, LABELS)
+    mine = np.array([row["fold"] == 0 for row in rows])
+    assert before is not None and after is not None
+    assert (before[mine] == after[mine]).all() and (before[~mine] != after[~mine]).any()
+    assert frame_baseline([r for r in rows if r["fold"] == 0], LABELS) is None
+
+
+def test_table_shows_each_figure_and_leaves_out_what_has_no_meaning() -> None:
+    s = summarise(make_rows(guesses), resamples=50)
+    text = table_markdown(s)
+    f = s["figures"]["auroc_within"]
+    assert f"{f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f}) | {f['n']} |" in text
+    assert "None" not in text and "nan" not in text
+    for line in text.splitlines():
+        assert not line or line.startswith("|") and line.endswith("|")
+    assert "normal images with a false lesion |" in text
+    assert show({"value": None}) == "-"
+    assert (
+        show({"value": 0.1, "low": -0.2, "high": 0.3}, signed=True) == "+0.100 (-0.200 to +0.300)"
+    )
+
+
+# ---- the whole way -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of phantoms: three classes, two folds, one picture without a liver outline."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("images", "masks", "sectors"):
+        (folder / name).mkdir()
+    rows = []
+    for i in range(12):
+        label = LABELS[i % 3]
+        phantom = make(random_spec(i, label=label, shape=(120, 160)))
+        truth = phantom.liver.astype(np.uint8) + phantom.lesion
+        pictures = (("images", phantom.pixels[..., ::-1]), ("masks", truth),
+                    ("sectors", phantom.sector.astype(np.uint8) * 255))  # fmt: skip
+        for kind, picture in pictures:
+            cv2.imwrite(str(folder / kind / f"{label}_{i}.png"), picture)
+        rows.append(
+            [f"{label}_{i}", label, i % 2, "a" if i < 6 else "b", i, "none" if i == 5 else ""]
+        )
+    with (folder / "index.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["name", "label", "fold", "stratum", "group", "note"], *rows])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("folds")
+    return {k: make_tiny(folder / str(k), seed=k) for k in (0, 1)}
+
+
+def test_rows_say_what_the_analysis_says(
+    data: Path, bundles: dict[int, Path], tmp_path: Path
+) -> None:
+    from hcc_xai.analysis import load
+
+    rows = {r["name"]: r for r in predict_folds(bundles, data, tmp_path)}
+    assert list(rows) == [r.name for r in read_index(data)]
+    for record in read_index(data)[:6]:
+        row, model = rows[record.name], load(bundles[record.fold], device="cpu")
+        answer = model.analyze(data / "images" / f"{record.name}.png")
+        truth = read_truth(data, record.name)
+        sector = cv2.imread(str(data / "sectors" / f"{record.name}.png"), 0) > 0
+        assert row["probabilities"] == pytest.approx(answer.probabilities, abs=1e-5)
+        lesion = truth == 2
+        if lesion.any():
+            assert row["lesion_dice"] == metrics.dice(answer.masks["lesion"], lesion)
+            assert row["lesion_px"] == lesion.sum() and row["false_lesion"] is None
+        else:
+            assert row["lesion_dice"] is row["lesion_iou"] is row["hidden"] is None
+            assert row["false_lesion"] == bool(answer.lesions)
+        assert (row["liver_dice"] is None) == (record.name == "malignant_5")
+        heat = np.maximum(answer.heatmap(record.label, "contribution"), 0)
+        share = row["shares"]["truth"]["contribution"]
+        assert share["lesion"] == pytest.approx(heat[lesion].sum() / heat.sum(), abs=1e-4)
+        assert share["outside"] == pytest.approx(
+            heat[~sector & (truth == 0)].sum() / heat.sum(), abs=1e-4
+        )
+        assert sum(share.values()) == pytest.approx(1)
+        assert sum(p[0] for p in row["found"]) == pytest.approx(answer.masks["lesion"].sum(), abs=8)
+        inside = (answer.masks["lesion"] & lesion).sum()
+        assert sum(p[1] for p in row["found"]) == pytest.approx(inside, abs=8)
+        if row["hidden"] is not None:
+            pictures = painted(answer, truth)
+            logits = model.forward(pictures["hidden"][None])["logits"][0].astype(float)
+            odds = np.exp(logits - logits.max())
+            index = list(answer.probabilities).index(record.label)
+            assert row["hidden"] == pytest.approx(odds[index] / odds.sum(), abs=1e-5)
+    assert any(row["elsewhere"] is not None for row in rows.values())
+
+
+def test_painting_changes_the_lesion_and_nothing_else(data: Path, bundles: dict[int, Path]) -> None:
+    from hcc_xai.analysis import load
+
+    answer = load(bundles[0], device="cpu").analyze(data / "images" / "benign_4.png")
+    truth = read_truth(data, "benign_4")
+    before, pictures = answer.frame.to_network(answer.image.grey), painted(answer, truth)
+    lesion = answer.frame.shrink((truth == 2).astype(np.float32)) > 0.5
+    liver = answer.frame.shrink((truth > 0).astype(np.float32)) > 0.5
+    assert (pictures["hidden"] != before)[lesion].mean() > 0.9
+    assert (pictures["hidden"] == before)[~lesion].all()
+    changed = pictures["elsewhere"] != before
+    assert not (changed & lesion).any() and not (changed & ~liver).any()
+    assert 0.9 * lesion.sum() < changed.sum() <= lesion.sum()
+
+
+def test_a_stopped_run_goes_on_and_another_network_starts_anew(
+    data: Path, bundles: dict[int, Path], tmp_path: Path
+) -> None:
+    whole = predict_folds(bundles, data, tmp_path)
+    said: list[str] = []
+    assert (
+        predict_folds(bundles, data, tmp_path, report=said.append)
+        == whole
+        == read_rows(tmp_path / PREDICTIONS)
+    )
+    assert [line.split(":")[1].split()[0] for line in said] == ["0", "0"]
+    # As a kill would leave it: some whole lines, and a torn one.
+    lines = (tmp_path / PREDICTIONS).read_text().splitlines()
+    (tmp_path / PREDICTIONS).unlink()
+    (tmp_path / f"{PREDICTIONS}.partial").write_text("\n".join(lines[:5]) + "\n" + lines[5][:40])
+    said.clear()
+    again = predict_folds(bundles, data, tmp_path, report=said.append)
+    assert [r["name"] for r in again] == [r["name"] for r in whole]
+    assert sum(int(line.split(":")[1].split()[0]) for line in said) == 7
+    assert not (tmp_path / f"{PREDICTIONS}.partial").exists()
+    said.clear()
+    other = {0: bundles[0], 1: make_tiny(tmp_path / "other", seed=9)}
+    predict_folds(other, data, tmp_path, report=said.append)
+    assert [line.split(":")[1].split()[0] for line in said] == ["0", "6"]
+
+
+def test_wrong_folds_and_wrong_sizes_are_named(
+    data: Path, bundles: dict[int, Path], tmp_path: Path
+) -> None:
+    from hcc_xai.analysis import load
+
+    with pytest.raises(DataError, match="fold 7"):
+        predict_folds({7: bundles[0]}, data, tmp_path)
+    with pytest.raises(DataError, match="holds no folds"):
+        fold_bundles(tmp_path, tmp_path)
+    with pytest.raises(DataError, match="is missing"):
+        read_rows(tmp_path / "none.jsonl")
+    leaky = make_tiny(tmp_path / "0")
+    config = json.loads((leaky / "config.json").read_text())
+    (leaky / "config.json").write_text(json.dumps({**config, "training": {"left_out_fold": 1}}))
+    with pytest.raises(DataError, match="without fold 1, not 0"):
+        predict_folds({0: leaky}, data, tmp_path)
+    for kind in ("images", "masks", "sectors"):
+        (tmp_path / kind).mkdir()
+        picture = cv2.imread(str(data / kind / "benign_4.png"))
+        cv2.imwrite(
+            str(tmp_path / kind / "benign_4.png"), picture[:-8] if kind == "masks" else picture
+        )
+    with pytest.raises(DataError, match="benign_4: picture, mask and sector"):
+        predict(
+            load(bundles[0], device="cpu"),
+            [r for r in read_index(data) if r.name == "benign_4"],
+            tmp_path,
+        )
+
+
+def test_run_writes_all_and_the_card_holds_its_figures(
+    data: Path, bundles: dict[int, Path], tmp_path: Path
+) -> None:
+    text = run(
+        data,
+        bundles[0].parent,
+        tmp_path / "out",
+        bundle=make_tiny(tmp_path / "all"),
+        commands=["make it"],
+    )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["n"] == 12 and summary["folds"] == [0, 1]
+    assert (tmp_path / "out" / "table.md").read_text() == text == table_markdown(summary)
+    picture = cv2.imread(str(tmp_path / "out" / "figures.png"))
+    assert picture is not None and picture.std() > 1
+    written = (tmp_path / "all" / "README.md").read_text()
+    assert text.strip() in written and "make it" in written and "not a medical device" in written
+    front = written.split("---\n")[1].splitlines()
+    assert "license: cc0-1.0" in front and "library_name: hcc-xai" in front
+    # The figures were fitted to these weights, so the bundle takes them for its own.
+    bundle = load_bundle(tmp_path / "all")
+    assert "metrics.json" in bundle.extras and not bundle.stale and bundle.card == written
+    with pytest.raises(DataError, match="the summary is of"):
+        card(tmp_path / "all", {**summary, "labels": ["G1", "G2", "G3"]}, commands=[])

@@ -1,0 +1,64 @@
+"""Sizes against shapes whose sizes are known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from hcc_xai.measure import caliper, find_lesions
+
+
+def _ellipse(
+    axes: tuple[int, int], angle: float, centre: tuple[int, int] = (150, 100)
+) -> np.ndarray:
+    canvas = np.zeros((220, 300), np.uint8)
+    cv2.ellipse(canvas, centre, axes, angle, 0, 360, 1, -1)
+    return canvas > 0
+
+
+@pytest.mark.parametrize(
+    ("axes", "angle"), [((40, 20), 0), ((40, 20), 33), ((25, 25), 0), ((60, 12), 120)]
+)
+def test_diameters_of_ellipses_to_within_two_pixels(axes, angle) -> None:
+    mask = _ellipse(axes, angle)
+    lesion = find_lesions(np.where(mask, 4.0, -4.0), mask, np.ones_like(mask))[0]
+    assert lesion.diameter_px == pytest.approx(2 * axes[0] + 1, abs=2)
+    assert lesion.width_px == pytest.approx(2 * axes[1] + 1, abs=2)
+    assert lesion.area_px == mask.sum()
+    assert lesion.confidence == pytest.approx(1 / (1 + np.exp(-4.0)))
+    assert lesion.diameter_mm is None
+
+
+def test_uneven_spacing_is_honoured() -> None:
+    mask = _ellipse((20, 20), 0)
+    lesion = find_lesions(
+        np.zeros(mask.shape), mask, np.ones_like(mask), spacing_at=lambda r, c: (0.5, 0.25)
+    )[0]
+    assert lesion.diameter_mm == pytest.approx(41 * 0.5, abs=1)
+    assert lesion.width_mm == pytest.approx(41 * 0.25, abs=1)
+    assert lesion.area_mm2 == pytest.approx(mask.sum() * 0.125)
+    assert lesion.depth_mm == pytest.approx(80 * 0.5, abs=1)
+
+
+def test_largest_first_and_specks_left_out() -> None:
+    mask = _ellipse((10, 10), 0, (60, 60)) | _ellipse((30, 20), 0, (200, 120))
+    mask[5, 5] = True
+    found = find_lesions(np.zeros(mask.shape), mask, np.ones_like(mask), least_share=0.0)
+    assert len(found) == 2 and found[0].area_px > found[1].area_px
+    assert len(find_lesions(np.zeros(mask.shape), mask, np.ones_like(mask), least_share=0.01)) == 1
+    assert find_lesions(np.zeros(mask.shape), np.zeros_like(mask), np.ones_like(mask)) == ()
+
+
+def test_depth_is_measured_from_the_face() -> None:
+    sector = np.zeros((220, 300), bool)
+    sector[30:] = True
+    mask = _ellipse((15, 15), 0, (150, 100))
+    assert find_lesions(np.zeros(mask.shape), mask, sector)[0].depth_px == pytest.approx(
+        100 - 15 - 30, abs=1
+    )
+
+
+def test_caliper_of_a_square() -> None:
+    longest, across = caliper(np.array([[0, 0], [0, 3], [3, 0], [3, 3]], float))
+    assert longest == pytest.approx(3 * 2**0.5) and across == pytest.approx(3 * 2**0.5)

@@ -1,0 +1,230 @@
+"""A training on phantoms: it learns, and one that was killed goes on as if it had not been."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import hcc_xai.train as training
+from hcc_xai import load
+from hcc_xai.data import augment, load_sample, plain, read_index, sampling_weights
+from hcc_xai.errors import DataError
+from hcc_xai.network import Network, NetworkConfig, sector_of
+from hcc_xai.phantom import make, random_spec
+from hcc_xai.train import TrainConfig, hold_back, load_trunk, losses, make_bundle, train
+
+LABELS = ("normal", "benign", "malignant")
+NETWORK = NetworkConfig(trunk="mobilenetv3_small_050", size=64, channels=8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    top = tmp_path_factory.mktemp("data")
+    rows = []
+    for kind in ("images", "masks", "sectors"):
+        (top / kind).mkdir()
+    for index in range(12):
+        label = LABELS[index % 3]
+        shape = (96, 128) if index < 6 else (120, 120)
+        phantom = make(random_spec(index, label=label, shape=shape))
+        name = f"{label}_{index:03d}"
+        mask = phantom.liver.astype(np.uint8) + phantom.lesion
+        cv2.imwrite(str(top / "images" / f"{name}.png"), phantom.pixels)
+        cv2.imwrite(str(top / "masks" / f"{name}.png"), mask)
+        cv2.imwrite(str(top / "sectors" / f"{name}.png"), phantom.sector.astype(np.uint8) * 255)
+        rows.append(
+            {
+                "name": name,
+                "label": label,
+                "stratum": "x".join(map(str, shape)),
+                "group": index // 2,
+                "fold": index % 2,
+                "note": "",
+            }
+        )
+    with (top / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return top
+
+
+def test_a_killed_run_goes_on_with_nothing_lost(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    recipe = TrainConfig(epochs=3, batch=4, validation=0.25)
+    records = read_index(folder)
+    whole = load_file(train(folder, records, tmp_path / "whole", network=NETWORK, recipe=recipe))
+    inner = training._epoch
+
+    def killed(run, *rest):
+        if run.epoch == 1:
+            raise KeyboardInterrupt
+        return inner(run, *rest)
+
+    monkeypatch.setattr(training, "_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, records, tmp_path / "two", network=NETWORK, recipe=recipe)
+    monkeypatch.setattr(training, "_epoch", inner)
+    again = load_file(train(folder, records, tmp_path / "two", network=NETWORK, recipe=recipe))
+    assert whole.keys() == again.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, rtol=0, atol=0)
+    curves = [json.loads((tmp_path / f / "curves.json").read_text()) for f in ("whole", "two")]
+    assert curves[0] == curves[1] and len(curves[0]) == 3
+    assert (tmp_path / "two" / "curves.png").stat().st_size > 5000
+    with pytest.raises(DataError, match="another recipe"):
+        train(
+            folder,
+            records,
+            tmp_path / "two",
+            network=NETWORK,
+            recipe=TrainConfig(epochs=4, batch=4),
+        )
+
+
+def test_training_lowers_what_it_minimises_and_makes_a_bundle_that_answers(
+    folder: Path, tmp_path: Path
+) -> None:
+    recipe = TrainConfig(epochs=12, batch=4, validation=0.0, rate=1e-2)
+    weights = train(folder, read_index(folder), tmp_path, network=NETWORK, recipe=recipe)
+    rows = json.loads((tmp_path / "curves.json").read_text())
+    last = sum(row["liver"] for row in rows[-3:]) / 3
+    assert last < 0.9 * rows[0]["liver"]
+    pictures = sorted((folder / "images").iterdir())
+    made = make_bundle(
+        weights,
+        tmp_path / "bundle",
+        name="toy",
+        network=NETWORK,
+        training={"data": "phantoms"},
+        licence="cc0-1.0",
+        examples=pictures[:3],
+    )
+    analyzer = load(made, device="cpu")
+    answer = analyzer.analyze(pictures[0])
+    assert set(answer.probabilities) == set(LABELS)
+    assert all(value > 0 for value in analyzer.config.scales.values())
+    assert analyzer.config.titles["malignant"] == {
+        "en": "malignant liver mass",
+        "es": "masa hepática maligna",
+    }
+
+
+def test_grades_g1_to_g3_train_the_same_way(folder: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    names = dict(zip(LABELS, ("G1", "G2", "G3"), strict=True))
+    graded = [replace(r, label=names[r.label]) for r in read_index(folder)]
+    network = NetworkConfig(
+        trunk="mobilenetv3_small_050", size=64, channels=8, labels=("G1", "G2", "G3")
+    )
+    weights = train(
+        folder,
+        graded,
+        tmp_path,
+        network=network,
+        recipe=TrainConfig(epochs=1, batch=4, validation=0),
+    )
+    made = make_bundle(
+        weights,
+        tmp_path / "b",
+        name="grades",
+        network=network,
+        training={},
+        licence="cc0-1.0",
+        examples=[],
+    )
+    answer = load(made, device="cpu").analyze(sorted((folder / "images").iterdir())[0])
+    assert list(answer.probabilities) == ["G1", "G2", "G3"] and answer.config.malignant is None
+    assert answer.sentence("es")
+
+
+def test_an_unknown_label_and_an_empty_folder_are_refused(folder: Path, tmp_path: Path) -> None:
+    network = NetworkConfig(
+        trunk="mobilenetv3_small_050", size=64, channels=8, labels=("normal", "benign")
+    )
+    with pytest.raises(DataError, match="malignant"):
+        train(folder, read_index(folder), tmp_path, network=network, recipe=TrainConfig())
+    with pytest.raises(DataError, match=r"index\.csv"):
+        read_index(tmp_path)
+    with pytest.raises(DataError, match="nothing"):
+        train(folder, [], tmp_path, network=NETWORK, recipe=TrainConfig())
+
+
+def test_what_is_held_back_shares_no_group_with_what_is_fitted(folder: Path) -> None:
+    fitted, held = hold_back(read_index(folder), share=0.3, seed=1)
+    assert held and len(fitted) + len(held) == 12
+    assert not {r.group for r in fitted} & {r.group for r in held}
+
+
+def test_sampling_balances_the_classes_within_a_frame_size(folder: Path) -> None:
+    records = [r for r in read_index(folder) for _ in range(3 if r.label == "malignant" else 1)]
+    weights = sampling_weights(records)
+    share = {
+        x: sum(w for w, r in zip(weights, records, strict=True) if r.label == x) for x in LABELS
+    }
+    assert weights.sum() == pytest.approx(1)
+    assert share["malignant"] < 0.45  # 0.6 of the images
+
+
+def test_augmentation_is_seeded_and_keeps_picture_and_mask_together(folder: Path) -> None:
+    sample = load_sample(folder, read_index(folder)[2], size=64)
+    first = augment(sample, 64, np.random.default_rng(5))
+    again = augment(sample, 64, np.random.default_rng(5))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert (first[1][first[0] < 0] == 0).all()
+    # A lesion painted white must stay under its mask, wherever both are moved.
+    grey = np.where(sample.target == 2, 255, 20).astype(np.uint8) * sample.sector
+    from dataclasses import replace
+
+    x, target = augment(replace(sample, grey=grey), 64, np.random.default_rng(6))
+    assert x[target == 2].mean() > x[(target != 2) & (x >= 0)].mean() + 0.3
+
+
+def test_the_evidence_loss_sees_where_the_contribution_lies() -> None:
+    torch.manual_seed(0)
+    network = Network(NETWORK)
+    x = torch.rand(2, 1, 64, 64)
+    shared, sector = torch.zeros(2, 8, 16, 16), sector_of(x)
+    shared[0, :, 4:8, 4:8] = 1  # inside the lesion
+    shared[1, :, 10:14, 10:14] = 1  # elsewhere
+    targets = torch.zeros(2, 64, 64, dtype=torch.uint8)
+    targets[:, 16:32, 16:32] = 2
+    with torch.no_grad():
+        network.grade_head.weight.zero_()[2] = 1.0
+    out = network.heads(shared, sector)
+    labels, has_liver = torch.tensor([2, 2]), torch.tensor([True, True])
+    both = losses(out, shared, network, sector, labels, targets, has_liver)["evidence"]
+    assert both.item() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_colour_stem_is_summed_to_grey(tmp_path: Path) -> None:
+    import timm
+
+    torch.manual_seed(0)
+    colour = timm.create_model("mobilenetv3_small_050", features_only=True, pretrained=False)
+    save_file(colour.state_dict(), tmp_path / "trunk.safetensors")
+    network = Network(NETWORK)
+    load_trunk(network, tmp_path / "trunk.safetensors")
+    grey = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        for mine, theirs in zip(
+            network.trunk.eval()(grey), colour.eval()(grey.repeat(1, 3, 1, 1)), strict=True
+        ):
+            torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(DataError, match="fits 0"):
+        load_trunk(network, tmp_path / "other.safetensors")
+
+
+def test_plain_samples_are_evened_out(folder: Path) -> None:
+    sample = load_sample(folder, read_index(folder)[0], size=64)
+    x, target = plain(sample, 64)
+    assert x[x >= 0].mean() == pytest.approx(0.45, abs=0.03)
+    assert target.shape == x.shape == (64, 64)
