@@ -1,4 +1,5 @@
-"""Serve the page: `python app.py [--model BUNDLE] [--host NAME] [--port NUMBER]`. A Hugging Face Space runs this file."""
+"""Serve the page: `python app.py [--model BUNDLE] [--host NAME] [--port NUMBER]`. A Hugging Face
+Space runs this file."""
 
 from __future__ import annotations
 
@@ -11,16 +12,25 @@ from collections.abc import Sequence
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 with contextlib.suppress(ImportError):
-    import spaces  # type: ignore[import-not-found]  # noqa: F401  (ZeroGPU: has to come before torch)
+    import spaces  # noqa: F401  (ZeroGPU: it has to come before torch)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Load the bundle, serve until stopped; 2 where there is nothing to load."""
     parser = argparse.ArgumentParser(prog="python app.py", description="Serve the page of hcc_xai.")
-    parser.add_argument("--model", help="a bundle's folder, or owner/name[@revision] on the Hugging Face Hub; "
-                                        "HCC_XAI_MODEL or the bundle that ships by default")
-    parser.add_argument("--host", help="name or address to serve on (Gradio's own by default: this computer only)")
-    parser.add_argument("--port", type=int, help="port to serve on (Gradio's own by default: the first free from 7860)")
+    parser.add_argument(
+        "--model",
+        help="a bundle's folder, or owner/name[@revision] on the Hugging Face Hub; "
+        "HCC_XAI_MODEL or the bundle that ships by default",
+    )
+    parser.add_argument(
+        "--host", help="name or address to serve on (Gradio's own by default: this computer only)"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        help="port to serve on (Gradio's own by default: the first free from 7860)",
+    )
     given = parser.parse_args(arguments)
 
     from hcc_xai.errors import HccXaiError
@@ -32,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HccXaiError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder of pictures is removed then, too
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # so that the folder of pictures is removed then, too
     try:
         launch(analyzer, host=given.host, port=given.port)
     except OSError as error:  # the port is taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from hcc_xai import words
 from hcc_xai.behaviour import elsewhere, paint_over
 from hcc_xai.bundle import Bundle, BundleConfig, default_model, load_bundle
-from hcc_xai.errors import ArgumentError, unknown
+from hcc_xai.calibration import Calibration, softmax
+from hcc_xai.errors import ArgumentError, BundleError, unknown
 from hcc_xai.explain import KINDS, Explanation, immediate, method_named
 from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.images import Image, Source, Spacing, read
@@ -34,7 +36,11 @@ def pick_device() -> torch.device:
 
 
 class Analyzer:
-    """A loaded bundle that answers. Holds nothing between calls, so threads can share it."""
+    """A loaded bundle that answers. Holds nothing between calls, so threads can share it.
+
+    Trunk and decoder run in bf16 on CUDA and in float32 elsewhere; probabilities differ by less
+    than 0.03 between the two (tested).
+    """
 
     def __init__(self, bundle: Bundle, *, device: str | torch.device | None = None) -> None:
         self.bundle = bundle
@@ -42,10 +48,10 @@ class Analyzer:
         self.network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
         with torch.inference_mode():
             self._weight, self._bias = self.network.grade_weights()
-        flags = [
-            Flag("uncalibrated", "info", words.both("uncalibrated")),
-            Flag("kind-unchecked", "info", words.both("kind-unchecked")),
-        ]
+        self._calibration = _calibration(bundle)
+        flags = [Flag("kind-unchecked", "info", words.both("kind-unchecked"))]
+        if self._calibration is None:
+            flags.insert(0, Flag("uncalibrated", "info", words.both("uncalibrated")))
         flags += [Flag("stale", "warning", words.both("stale", file=name)) for name in bundle.stale]
         self._flags = tuple(flags)
 
@@ -121,16 +127,19 @@ class Analyzer:
         answers = []
         for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
             logits = raw["logits"][index].astype(np.float64)
-            odds = np.exp(logits - logits.max())
+            chances = self._chances(logits).tolist()
+            fitted = self._calibration
             answers.append(
                 Analysis(
                     image,
                     frame,
                     self.config,
-                    dict(zip(labels, (odds / odds.sum()).tolist(), strict=True)),
+                    dict(zip(labels, chances, strict=True)),
                     dict(zip(labels, logits.tolist(), strict=True)),
                     self.name,
                     seconds,
+                    calibrated=fitted is not None,
+                    prediction_set=fitted.prediction_set(chances) if fitted else (),
                     _flags=self._flags,
                     _mask_logits=raw["masks"][index],
                     _maps={kind: raw[kind][index] for kind in KINDS},
@@ -139,13 +148,18 @@ class Analyzer:
             )
         return tuple(answers)
 
+    def _chances(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities, calibrated where the bundle holds a calibration. (..., K) -> (..., K)."""
+        return self._calibration.probabilities(logits) if self._calibration else softmax(logits)
+
     def forward(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """One pass: (B, S, S) as `Frame.to_network` makes them -> logits (B, K), masks (B, 2, h,
-        w), and the maps "grad-cam++" and "contribution" (B, K, h, w), all float32 on the CPU."""
+        w), the maps "grad-cam++" and "contribution" (B, K, h, w), and the trunk's summary (B, D),
+        all float32 on the CPU."""
         half = self.device.type == "cuda"
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             x = torch.from_numpy(inputs)[:, None].to(self.device)
-            shared = self.network.features(x)
+            shared, summary = self.network.features_and_summary(x)
         with torch.inference_mode():
             shared = shared.float().contiguous()
             out = self.network.heads(shared, sector_of(x))
@@ -155,6 +169,7 @@ class Analyzer:
                 "masks": out.masks,
                 "grad-cam++": maps.grad_cam_pp,
                 "contribution": maps.contribution,
+                "summary": summary,
             }
             return {name: value.float().cpu().numpy() for name, value in found.items()}
 
@@ -180,10 +195,8 @@ class Analyzer:
             other[place] = True
             inputs.append(paint_over(grey, other, tissue=liver & ~other))
         logits = self.forward(np.stack(inputs))["logits"].astype(np.float64)
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        found = (odds / odds.sum(1, keepdims=True))[
-            :, self.config.network.labels.index(label)
-        ].tolist()
+        index = self.config.network.labels.index(label)
+        found = self._chances(logits)[:, index].tolist()
         return found[0], found[1] if len(found) > 1 else None
 
     def explain(
@@ -227,6 +240,21 @@ class Analyzer:
             answer.scale(method),
             time.perf_counter() - start,
         )
+
+
+def _calibration(bundle: Bundle) -> Calibration | None:
+    """The calibration of a bundle, None where it holds none.
+
+    Raises:
+        BundleError: it is no calibration, or of other labels.
+    """
+    path = bundle.extras.get("calibration.json")
+    if path is None:
+        return None
+    found = Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    if found.labels != bundle.config.network.labels:
+        raise BundleError(f"calibration.json is of other labels: {', '.join(found.labels)}")
+    return found
 
 
 def load(where: str | Path | None = None, *, device: str | None = None) -> Analyzer:

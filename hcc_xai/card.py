@@ -105,10 +105,12 @@ not be used for diagnosis.
 
 | | |
 | --- | --- |
-| network | {network.trunk} trunk, one shared map of {network.channels} channels at a quarter of the
-input, linear heads | | input | the scanned sector, grey, {network.size} x {network.size} pixels,
-gain and contrast evened out | | file | {size:.1f} MiB, float16 safetensors, sha256
-`{bundle.weights_sha256[:16]}` | | trained on | {_classes(summary)} |
+| trunk | {network.trunk} |
+| map and heads | {network.channels} channels at a quarter of the input; linear heads |
+| input | the scanned sector, grey, {network.size} x {network.size}, gain and contrast evened out |
+| file | {size:.1f} MiB, safetensors, sha256 `{bundle.weights_sha256[:16]}` |
+| trained on | {config.training.get("images", summary["n"])} images |
+| evaluated on | {_classes(summary)} |
 
 ```python
 from hcc_xai import load
@@ -125,9 +127,8 @@ def _classes(summary: Summary) -> str:
 
 _DATA = """## Data and terms
 
-- Images and outlines: Annotated Ultrasound Liver images (Xu et al. 2022, *Briefings in
-Bioinformatics*,
-  doi [10.1093/bib/bbac569](https://doi.org/10.1093/bib/bbac569);
+- Images and outlines: Annotated Ultrasound Liver images
+  (Xu et al. 2022, *Briefings in Bioinformatics*, doi [10.1093/bib/bbac569](https://doi.org/10.1093/bib/bbac569);
   [Zenodo 7272660](https://zenodo.org/records/7272660)). The text on Zenodo asks for
   acknowledgement; a mirror of the set says CC BY 4.0. Neither is a licence that we could check with
   the authors.
@@ -170,7 +171,8 @@ Each of {summary["n"]} images was answered by a network trained in the same way 
 (folds {", ".join(map(str, summary["folds"]))}; near-duplicates share a fold); these figures are of
 those networks, not of the one that ships, which saw all images. Intervals are 95 %, from
 {summary["resamples"]} bootstrap resamples by image, and do not hold the chance of another training.
-Nothing was tuned on the images that are reported on.{kept} {warning}
+Nothing was tuned on the images that are reported on.{kept}
+{warning}
 {table_markdown(summary)}""".rstrip()
 
 
@@ -188,7 +190,7 @@ def _limits(summary: Summary) -> str:
     if small and small["value"] is not None:
         lines.insert(
             1,
-            f"Small lesions are outlined badly: Dice {show(small)} in the smallest quarter, "
+            f"Outlines depend on the lesion's size: Dice {show(small)} in the smallest quarter, "
             f"{show(figures['lesion_dice_quartile_4'])} in the largest.",
         )
     if false and false["value"] is not None:

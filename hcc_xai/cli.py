@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--trunk", default="tf_efficientnet_lite0")
     fit.add_argument("--size", type=int, default=256)
     fit.add_argument("--channels", type=int, default=96)
-    fit.add_argument("--epochs", type=int, default=14)
+    fit.add_argument("--epochs", type=int, default=9)
     fit.add_argument("--batch", type=int, default=16)
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(
@@ -106,7 +106,13 @@ def _parser() -> argparse.ArgumentParser:
         "--folds", type=Path, required=True, metavar="DIR", help="what `train --folds` wrote"
     )
     judge.add_argument("--out", type=Path, required=True)
+    judge.add_argument("--card", type=Path, metavar="BUNDLE", help="write this bundle's model card")
     judge.set_defaults(run=_evaluate)
+
+    end = commands.add_parser("finish", help="fit to a trained bundle what follows its weights")
+    end.add_argument("bundle", type=Path)
+    end.add_argument("--out-of-fold", type=Path, required=True, help="what `evaluate` wrote")
+    end.set_defaults(run=_finish)
 
     speed = commands.add_parser("bench", parents=[model], help="milliseconds per image")
     speed.add_argument("--json", action="store_true")
@@ -264,7 +270,35 @@ def _train(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from hcc_xai.evaluate import run
 
-    print(run(options.data, options.folds, options.out))
+    commands = (
+        f"python -m hcc_xai train --data DATA --out {options.folds.name} --folds "
+        "--pretrained tf_efficientnet_lite0.safetensors --licence cc-by-4.0",
+        f"python -m hcc_xai evaluate --data DATA --folds {options.folds.name} --out REPORT "
+        f"--card {options.folds.name}/all/bundle",
+        f"python -m hcc_xai finish {options.folds.name}/all/bundle "
+        "--out-of-fold REPORT/out_of_fold.jsonl",
+    )
+
+    def report(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    print(
+        run(
+            options.data,
+            options.folds,
+            options.out,
+            bundle=options.card,
+            commands=commands,
+            report=report,
+        )
+    )
+    return 0
+
+
+def _finish(options: argparse.Namespace) -> int:
+    from hcc_xai.finish import finish
+
+    print(json.dumps(finish(options.bundle, options.out_of_fold), indent=1))
     return 0
 
 

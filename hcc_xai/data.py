@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.errors import DataError
-from hcc_xai.geometry import Frame, even_out
+from hcc_xai.geometry import Frame, even_out, find_sector
 
 _CACHE_SIDE = 1.25  # side of a cached sample, as a multiple of the network's
 LIVER, LESION = 1, 2
@@ -42,13 +42,18 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A cached picture: grey (s, s) uint8; target (s, s) uint8 of 0, 1 liver, 2 lesion; sector (s,
-    s) bool."""
+    """A cached picture, cropped to the sector that is found in it, as a user's would be.
+
+    grey (s, s) uint8; target (s, s) uint8 of 0, 1 liver, 2 lesion; sector (s, s) bool, as found;
+    drawn (s, s) bool, the hand-drawn one; filled (s, s) uint8, the tissue carried on beyond it.
+    """
 
     record: Record
     grey: NDArray[np.uint8]
     target: NDArray[np.uint8]
     sector: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
+    filled: NDArray[np.uint8]
 
 
 def read_index(folder: str | Path) -> tuple[Record, ...]:
@@ -111,18 +116,24 @@ def _read_grey(path: Path) -> NDArray[np.uint8]:
 
 
 def load_sample(folder: str | Path, record: Record, *, size: int) -> Sample:
-    """Crop a picture to its sector at a quarter more than the network's size, so that turns cost
-    no sharpness."""
+    """Crop a picture to its sector at a quarter more than the network's size, so that turns cost no
+    sharpness."""
     grey = _read_grey(image_path(folder, record.name))
     truth = read_truth(folder, record.name)
-    sector = _read_grey(Path(folder) / "sectors" / f"{record.name}.png") > 127
-    frame = Frame.around(sector, size=int(size * _CACHE_SIDE))
+    drawn = _read_grey(Path(folder) / "sectors" / f"{record.name}.png") > 127
+    frame = Frame.around(find_sector(grey), size=int(size * _CACHE_SIDE))
     liver = frame.shrink((truth > 0).astype(np.float32)) > 0.5
     lesion = frame.shrink((truth == LESION).astype(np.float32)) > 0.5
-    small = frame.shrink(grey.astype(np.float32) * sector)
+    small = frame.shrink(grey.astype(np.float32))
     target = np.where(lesion, LESION, np.where(liver, LIVER, 0)).astype(np.uint8)
     record = replace(record, has_liver=record.has_liver and bool((truth == LIVER).any()))
-    return Sample(record, np.rint(small).astype(np.uint8), target, frame.network_sector)
+    inside = frame.network_sector & (frame.shrink(drawn.astype(np.float32)) > 0.5)
+    known = inside.astype(np.float32)
+    wide = cv2.GaussianBlur(small * known, (0, 0), 9) / np.maximum(
+        cv2.GaussianBlur(known, (0, 0), 9), 1e-3
+    )
+    levels, filled = np.rint(small).astype(np.uint8), np.clip(wide, 0, 255).astype(np.uint8)
+    return Sample(record, levels, target, frame.network_sector, inside, filled)
 
 
 def sampling_weights(records: Sequence[Record]) -> NDArray[np.float64]:
@@ -175,20 +186,34 @@ def augment(
     middle = np.full(2, side / 2)
     shift = size / 2 - linear @ middle + rng.uniform(-0.06, 0.06, 2) * size
     matrix = np.column_stack([linear, shift])
-    source = sample.grey.astype(np.float32) / 255
+    source, seen = _outlined(sample, rng)
     if style is not None:
-        source = _match(source, sample.sector, style.grey[style.sector].astype(np.float32) / 255)
+        source = _match(source, seen, style.grey[style.sector].astype(np.float32) / 255)
     grey = cv2.warpAffine(source, matrix, (size, size), flags=cv2.INTER_LINEAR)
     target = cv2.warpAffine(sample.target, matrix, (size, size), flags=cv2.INTER_NEAREST)
     sector = (
-        cv2.warpAffine(
-            sample.sector.astype(np.uint8), matrix, (size, size), flags=cv2.INTER_NEAREST
-        )
-        > 0
+        cv2.warpAffine(seen.astype(np.uint8), matrix, (size, size), flags=cv2.INTER_NEAREST) > 0
     )
     sector = _cut(sector, rng)
     grey = _restyle(grey, sector, rng)
     return even_out(grey, sector), np.where(sector, target, 0).astype(np.uint8)
+
+
+def _outlined(
+    sample: Sample, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Picture and sector: as found, with what the hand-drawn outline cut away black, or filled in
+    again; or both outlines at once. A network that only ever sees one kind learns the outline's
+    shape, which here tells much about the class, and fails where the outline is another.
+    """
+    grey = np.asarray(sample.grey / 255, np.float32)
+    draw = rng.random()
+    if draw < 0.4 or not sample.drawn.any():
+        return grey, sample.sector
+    if draw < 0.7:
+        return grey, sample.drawn
+    speckle = rng.normal(1 / 255, 0.2 / 255, grey.shape)
+    return np.where(sample.drawn, grey, sample.filled * speckle).astype(np.float32), sample.sector
 
 
 def _match(grey: NDArray[Any], sector: NDArray[np.bool_], other: NDArray[Any]) -> NDArray[Any]:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from hcc_xai import __version__
 from hcc_xai.analysis import Analyzer
 from hcc_xai.bundle import CONFIG, load_bundle
 from hcc_xai.card import card
@@ -125,7 +124,7 @@ def predict_folds(
     """One row an image of the folds given, each by the bundle that was trained without it.
 
     Rows are kept as they come, and a run that was stopped goes on; rows that another network,
-    configuration or version made are made anew. `out/out_of_fold.jsonl` appears when all are there.
+    configuration or code made are made anew. `out/out_of_fold.jsonl` appears when all are there.
 
     Args:
         bundles: fold -> the bundle trained without it.
@@ -147,12 +146,13 @@ def predict_folds(
     out.mkdir(parents=True, exist_ok=True)
     partial, whole = out / f"{PREDICTIONS}.partial", out / PREDICTIONS
     rows = {row["name"]: row for path in (whole, partial) for row in _read_rows(path)}
+    code = _code()
     for fold, path in sorted(bundles.items()):
         analyzer = Analyzer(load_bundle(path), device=device)
         said = analyzer.config.training.get("left_out_fold", fold)
         if said != fold:
             raise DataError(f"{path} says that it was trained without fold {said}, not {fold}")
-        made_by = _made_by(analyzer)
+        made_by = _made_by(analyzer, code)
         mine = [r for r in records if r.fold == fold]
         todo = [r for r in mine if rows.get(r.name, {}).get("made_by") != made_by]
         report(f"fold {fold}: {len(todo)} of {len(mine)} images to answer")
@@ -188,12 +188,19 @@ def _read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def _made_by(analyzer: Analyzer) -> str:
-    """What a row depends on, as a hash: weights, configuration, version."""
+def _code() -> str:
+    """A hash of this package's modules: a changed sector finder makes other predictions."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _made_by(analyzer: Analyzer, code: str) -> str:
+    """What a row depends on, as a hash: weights, configuration, code."""
     config = json.dumps(analyzer.config.to_dict(), sort_keys=True)
-    return hashlib.sha256(
-        f"{analyzer.bundle.weights_sha256} {config} {__version__}".encode()
-    ).hexdigest()[:12]
+    text = f"{analyzer.bundle.weights_sha256} {config} {code}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _write(path: Path, text: str) -> None:

@@ -49,16 +49,21 @@ def immediate(shared: Tensor, pools: Tensor, weight: Tensor) -> Maps:
     Args:
         shared: (B, C, h, w), not negative. pools: (B, 2, h, w). weight: (K, 2, C), centred.
     """
-    contribution = (torch.einsum("bchw,kpc->bkphw", shared, weight) * pools[:, None]).sum(2)
     batch, channels, height, width = shared.shape
-    flat = shared.view(batch, channels, -1)
-    total = flat.sum(2)[:, None, :, None]  # (B, 1, C, 1)
-    gradient = torch.einsum("kpc,bpx->bkcx", weight, pools.flatten(2)).clamp_(
-        min=0
-    )  # relu(g), (B, K, C, h w)
-    gains = (gradient / (gradient * total).add_(2)).sum(3)  # (B, K, C)
-    cam = torch.einsum("bkc,bcx->bkx", gains, flat).clamp_(min=0)
-    return Maps(cam.view(batch, -1, height, width), contribution)
+    labels = weight.shape[0]
+    cams, contributions = [], []
+    for activation, pool in zip(shared.flatten(2), pools.flatten(2), strict=True):
+        read = torch.einsum("kpc,cx->kpx", weight, activation)
+        contributions.append((read * pool).sum(1))  # (K, h w)
+        # alpha g = (T g / 2) / (1 + T g / 2) / T with T = sum_x A_c; one buffer, sector only.
+        total = activation.sum(1)  # (C,)
+        seen = pool[:, pool[0] > 0]  # (2, n)
+        half = (weight * (total / 2)).transpose(1, 2).reshape(labels * channels, 2)
+        gain = (half @ seen).clamp_(min=0)
+        gain = gain.div_(gain + 1).sum(1).view(labels, channels) / total.clamp(min=1e-30)
+        cams.append((gain @ activation).clamp_(min=0))
+    shape = (batch, labels, height, width)
+    return Maps(torch.stack(cams).view(shape), torch.stack(contributions).view(shape))
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,6 +81,18 @@ def find_lesions(
     return tuple(lesions)
 
 
+def without_islands(mask: NDArray[np.bool_], *, least: float = 0.1) -> NDArray[np.bool_]:
+    """A mask without parts smaller than a tenth of its largest: an organ is of one piece, or few.
+    (H, W) bool."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return mask
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = np.concatenate([[False], areas >= least * areas.max()])
+    large: NDArray[np.bool_] = kept[parts]
+    return large
+
+
 def _lesion(
     mask: NDArray[np.bool_],
     logits: NDArray[np.float32],

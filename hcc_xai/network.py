@@ -111,6 +111,12 @@ class Network(nn.Module):
         Returns:
             (B, C, S/4, S/4), not negative, zero outside the sector.
         """
+        return self.features_and_summary(x)[0]
+
+    def features_and_summary(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The shared map, and what the trunk saw in a few hundred numbers: the mean of every
+        channel of every level over the sector, and its root mean square. (B, C, S/4, S/4) and
+        (B, D); the gate reads the second."""
         grey = torch.where(x >= 0, (x - self.config.mean) / self.config.std, 0.0)
         found = self.trunk(grey.contiguous(memory_format=torch.channels_last))
         levels = [lateral(found[i]) for lateral, i in zip(self.lateral, self.levels, strict=True)]
@@ -123,7 +129,7 @@ class Network(nn.Module):
         size = (x.shape[-2] // STRIDE, x.shape[-1] // STRIDE)
         if top.shape[-2:] != size:  # a trunk without a level at a quarter of the input
             top = F.interpolate(top, size=size, mode="bilinear", align_corners=False)
-        return self.last(top) * sector_of(x)  # type: ignore[no-any-return]
+        return self.last(top) * sector_of(x), _summary(found, x)
 
     def heads(self, shared: Tensor, sector: Tensor) -> Outputs:
         """Masks and grades from the shared map.
@@ -169,6 +175,18 @@ def sector_of(x: Tensor) -> Tensor:
     """Where the input was scanned, at the map's resolution. (B, 1, S, S) -> (B, 1, S/4, S/4) of 0
     and 1."""
     return (F.avg_pool2d((x >= 0).to(x.dtype), STRIDE) > 0.5).to(x.dtype)
+
+
+def _summary(levels: list[Tensor], x: Tensor) -> Tensor:
+    seen = (x >= 0).to(x.dtype)
+    parts = []
+    for level in levels:
+        weight = F.interpolate(seen, size=level.shape[-2:], mode="area")
+        weight = weight / weight.sum((2, 3), keepdim=True).clamp(min=1e-6)
+        level = level.float()
+        parts.append((level * weight).sum((2, 3)))
+        parts.append((level.square() * weight).sum((2, 3)).sqrt())
+    return torch.cat(parts, 1)
 
 
 def _block(channels: int) -> nn.Sequential:

@@ -98,7 +98,7 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
         "stratum": record.stratum,
         "group": record.group,
         **frame_features(answer.image.grey, sector),
-        "probabilities": answer.probabilities,
+        "probabilities": _chances(answer.logits),
         "logits": answer.logits,
         "answer": answer.label,
         "band": answer.band(),
@@ -121,6 +121,13 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
         "hidden": None,
         "elsewhere": None,
     }
+
+
+def _chances(logits: Mapping[str, float]) -> dict[str, float]:
+    """Raw probabilities: those of the painted pictures are raw too, whatever the bundle holds."""
+    values = np.array(list(logits.values()))
+    odds = np.exp(values - values.max())
+    return dict(zip(logits, (odds / odds.sum()).tolist(), strict=True))
 
 
 def frame_features(grey: NDArray[np.float32], sector: Mask) -> dict[str, float]:

@@ -1,10 +1,15 @@
-"""What the scanner scanned: a fan, a rectangle, or the hull of the echoes.
+"""What was scanned: a fan, a rectangle, or the hull of the echoes.
 
-A symmetric fan is laid over the picture so that it holds as many echoes as it can and little black. Black weighs
-much where there should be echoes (just below the probe), something next to an echo (so that edges are tight) and
-next to nothing far from any (acoustic shadow: a flank may be black all over, and the other one then says where it
-is). A shape is a pair of columns per row, so with running sums along the rows its worth costs four look-ups a row,
-and sixty fans are judged at once; the fit is the cross-entropy method (Rubinstein 1999) with fixed random numbers.
+A symmetric fan is laid over the picture so that it holds many echoes and little black. Black
+weighs much where there must be echoes (just below the probe), something among echoes (edges are
+tight), and next to nothing far from any: that is acoustic shadow, a flank may be black all over,
+and the other flank then says where it is. A fan is a pair of columns per row, so with running sums
+along the rows its worth costs four look-ups a row, and sixty fans are judged at once; the fit is
+the cross-entropy method (Rubinstein 1999) with fixed random numbers. A rectangle is looked for
+beside it, and wins where it is worth more; where neither holds the echoes (two fans side by side,
+a picture that is no ultrasound), their convex hull does.
+
+Coordinates are (row, column), pixel centres at half-integers.
 """
 
 from __future__ import annotations
@@ -17,14 +22,17 @@ from numpy.typing import NDArray
 
 from hcc_xai.errors import ArgumentError
 
-_VEIL, _FIT = 480, 256  # least longest side at which the veil, and longest at which the fan, is looked for
-_FAINT = 4  # grey levels above the background from which a pixel counts as an echo
-_SHADOW, _EDGE, _SKIN = 0.01, 0.2, 0.7  # what a black pixel costs: anywhere, among echoes, below the probe
-_NEAR = 0.12  # share of the depth that counts as "below the probe"
-_MISSED = 0.08  # share of the echoes that a fan may leave out
+_GREY, _FIT = 480, 256  # longest side in pixels: at least for the halo, at most for the fit
+_FAINT = 4  # grey levels above the background that make an echo
+_SHADOW, _EDGE, _SKIN = 0.01, 0.2, 0.7  # what black costs: anywhere, among echoes, at the skin
+_NEAR = 0.12  # share of the depth that is "at the skin"
+_MISSED = 0.04  # share of the echoes that a fan may leave out
+_CUT = np.array([0.8, 0.93])  # the least that cut corners and a cut bottom leave of width and depth
 
 Mask = NDArray[np.bool_]
+Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Real = NDArray[np.float64]
 
 
 def find_sector(pixels: NDArray[Any]) -> Mask:
@@ -34,107 +42,110 @@ def find_sector(pixels: NDArray[Any]) -> Mask:
         pixels: (H, W) or (H, W, 3), uint8 or float in [0, 1].
 
     Returns:
-        (H, W) bool, True where the scanner drew echoes. One connected region without holes. All True where
-        nothing better can be said (a picture that fills its frame, or that is empty).
+        (H, W) bool, True where the scanner drew echoes. One connected region without holes. All
+        True where nothing better can be said (a picture that fills its frame, or that is empty).
 
     Raises:
-        ArgumentError: for an array of another shape.
+        ArgumentError: the array has another shape or type, or no pixels.
     """
-    if pixels.ndim not in (2, 3) or pixels.ndim == 3 and pixels.shape[2] != 3 or 0 in pixels.shape:
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or not pixels.size:
         raise ArgumentError(f"find_sector wants (H, W) or (H, W, 3), got {pixels.shape}")
-    height, width = pixels.shape[:2]
-    grey = _unveil(_shrink(pixels))
-    scale = min(1.0, _FIT / max(grey.shape))
-    size = (max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale)))
-    echoes = _echoes(grey, size)
+    if pixels.dtype != np.uint8 and pixels.dtype.kind not in "fb":
+        raise ArgumentError(f"find_sector wants uint8, or float in [0, 1], got {pixels.dtype}")
+    shape = (pixels.shape[0], pixels.shape[1])
+    echoes = _echoes(_unveil(_shrink(pixels)))
     solid = _solid(echoes > 0.5)
     if solid.mean() < 0.02:
-        return np.ones((height, width), bool)
-    per_row, per_col = height / size[1], width / size[0]
-    top, bottom, left, right = _bounds(solid)
-    worth = _worth(echoes, top, bottom)
-    fan, value = _fit(worth, (top, bottom, left, right), solid)
-    if worth[top:bottom, left:right].sum() >= value:
-        # A linear probe's picture. One that runs into three sides of the file was cropped to fill it.
-        if (top <= 1) + (left <= 1) + (bottom >= size[1] - 1) + (right >= size[0] - 1) >= 3:
-            return np.ones((height, width), bool)
-        box = np.zeros((height, width), bool)
-        box[round(top * per_row) : round(bottom * per_row), round(left * per_col) : round(right * per_col)] = True
-        return box
-    drawn = _draw(fan, (size[1], size[0]), 1.0, 1.0)
+        return np.ones(shape, bool)
+    worth = _worth(echoes, solid)
+    fan = _fit(worth, solid)
+    drawn = _draw(fan, echoes.shape, echoes.shape)
+    known = np.where(solid, worth, np.minimum(worth, 0))  # text speaks for no shape
+    box = _box(solid & (echoes > 0.5))
+    better = known[box].sum() >= known[drawn].sum()
+    if better and worth[box].sum() > 0.9 * worth[drawn].sum():
+        return _draw_box(box, echoes.shape, shape)
     if (solid & ~drawn).sum() > _MISSED * solid.sum():
-        hull = cv2.convexHull(cv2.findNonZero(solid.astype(np.uint8)))[:, 0] + 0.5
-        filled = np.zeros((height, width), np.uint8)
-        cv2.fillConvexPoly(filled, np.rint(hull * (per_col, per_row) - 0.5).astype(np.int32), 1)
-        return filled > 0
-    return _draw(fan, (height, width), per_row, per_col)
+        return _draw_hull(solid, shape)
+    return _draw(fan, echoes.shape, shape)
 
 
-def _shrink(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """The brightest channel as uint8, by a whole factor (which is fast) down to about 480..960 pixels."""
-    height, width = pixels.shape[:2]
-    step = max(1, max(height, width) // _VEIL)
-    small = (max(1, width // step), max(1, height // step))
-    if step > 1:
-        pixels = pixels[: small[1] * step, : small[0] * step]
-        pixels = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA).reshape(small[1], small[0], -1)
-    if pixels.ndim == 3:
-        pixels = pixels.max(axis=2) if pixels.shape[2] != 3 else cv2.max(
-            cv2.max(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+def _shrink(pixels: NDArray[Any]) -> Grey:
+    """The brightest channel, made smaller by a whole factor (which is fast) to 480..960 pixels."""
     if pixels.dtype != np.uint8:
-        pixels = (np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
+        pixels = np.nan_to_num(pixels.astype(np.float32))
+    step = max(1, max(pixels.shape[:2]) // _GREY)
+    height, width = (max(1, side // step) for side in pixels.shape[:2])
+    if step > 1:
+        whole = pixels[: height * step, : width * step]
+        pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    if pixels.ndim == 3:
+        pixels = cv2.max(cv2.max(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    if pixels.dtype != np.uint8:
+        pixels = (np.clip(pixels, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(pixels)
 
 
-def _square(side: float) -> NDArray[np.uint8]:
-    return np.ones((max(3, 2 * round((side - 1) / 2) + 1),) * 2, np.uint8)
+def _square(side: float) -> Grey:
+    return np.ones((2 * max(1, round((side - 1) / 2)) + 1,) * 2, np.uint8)
 
 
-def _level(values: NDArray[np.uint8]) -> tuple[int, float]:
+def _commonest(values: Grey) -> tuple[int, float]:
     """The commonest grey level, give or take three, and the share of the values that have it."""
     counts = np.convolve(np.bincount(values.ravel(), minlength=256), np.ones(7), "same")
     level = int(np.argmax(counts))
-    return level, float(counts[level]) / max(values.size, 1)
+    return level, float(counts[level] / max(values.size, 1))
 
 
-def _unveil(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Subtract the background, and blacken the narrow halo of one flat grey round some cut-out sectors."""
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    background, share = _level(edge)
+def _unveil(grey: Grey) -> Grey:
+    """Take away the background, and the narrow halo of one flat grey round some cut-out sectors."""
+    background, share = _commonest(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
     if share > 0.3:
-        grey = cv2.absdiff(grey, background) if background > 60 else cv2.subtract(grey, background)
+        # On a light ground (a page, a window) dark is no background: how far from it counts.
+        above = grey.astype(np.int16) - background
+        grey = (abs(above) if background > 60 else np.maximum(above, 0)).astype(np.uint8)
     unit = max(grey.shape) / 640
-    seen = (grey > 6).astype(np.uint8)
-    seen = cv2.morphologyEx(cv2.morphologyEx(seen, cv2.MORPH_CLOSE, _square(5 * unit)), cv2.MORPH_OPEN, _square(9 * unit))
+    seen = cv2.morphologyEx((grey > 6).astype(np.uint8), cv2.MORPH_CLOSE, _square(5 * unit))
+    seen = cv2.morphologyEx(seen, cv2.MORPH_OPEN, _square(9 * unit))
     outer = cv2.erode(seen, _square(5 * unit), borderValue=1)
     rim = outer > cv2.erode(outer, _square(5 * unit), borderValue=1)
     if rim.sum() < 100:
         return grey
-    level, _ = _level(np.maximum(grey[rim], 8))
-    flat = cv2.morphologyEx(cv2.inRange(grey, level - 4, level + 4), cv2.MORPH_CLOSE, _square(3))
-    # A shadowed flank is flat too, but wide; a halo is thin, and lies beside bright tissue as well.
+    level, _ = _commonest(np.maximum(grey[rim], 8))
+    same = cv2.inRange(grey, level - 4, level + 4)
+    flat = cv2.morphologyEx(same, cv2.MORPH_CLOSE, _square(3))
+    # A shadowed flank is flat too, but wide; a halo is thin, lies beside bright tissue as well, and
+    # its grey is rare within.
     wide = cv2.dilate(cv2.erode(flat, _square(15 * unit), borderValue=0), _square(19 * unit)) > 0
-    thin = rim & ~wide
-    if not 8 < level < 100 or thin.sum() < 0.8 * rim.sum() or (flat[thin] > 0).mean() < 0.5:
+    deep = cv2.erode(seen, _square(19 * unit), borderValue=1) > 0
+    thin, within = rim & ~wide, deep & ~wide
+    if not 8 < level < 100 or thin.sum() < 0.8 * rim.sum() or not within.any():
         return grey
-    halo = (cv2.erode(seen, _square(19 * unit), borderValue=1) == 0) & ((flat > 0) | (grey < level))
-    return np.where(halo, np.uint8(0), grey)
+    if (flat[thin] > 0).mean() < 0.5 or (same[within] > 0).mean() > 0.15:
+        return grey
+    return np.where(~deep & ((flat > 0) | (grey < level)), np.uint8(0), grey)
 
 
-def _echoes(grey: NDArray[np.uint8], size: tuple[int, int]) -> Floats:
-    """The share of each pixel that is echoes, 0 to 1, thin strokes taken out. (h, w) uint8 -> (height, width)."""
-    # Thresholded before it is made smaller: the mean of a bright pixel and black would be bright, and edges move out.
-    ramp = np.clip((np.arange(256) - _FAINT / 2) / _FAINT * 255, 0, 255).astype(np.uint8)
-    echoes = cv2.resize(cv2.LUT(grey, ramp), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    closed = cv2.morphologyEx(cv2.blur(echoes, (3, 3)), cv2.MORPH_CLOSE, _square(3))
+def _echoes(grey: Grey) -> Floats:
+    """The share of each pixel of the fit that is echoes: (H, W) -> (h, w) in [0, 1]."""
+    scale = min(1.0, _FIT / max(grey.shape))
+    size = (max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale)))
+    # The threshold comes before the mean: bright and black average to bright, and edges move out.
+    ramp = np.clip((np.arange(256) / _FAINT - 0.5) * 255, 0, 255).astype(np.uint8)
+    share = cv2.resize(cv2.LUT(grey, ramp), size, interpolation=cv2.INTER_AREA) / np.float32(255)
+    for rows in (share, share[::-1]):  # a header or footer bar, often with the patient's name
+        filled = (rows > 0.5).mean(1)
+        bar = int(np.argmin(filled > 0.8))
+        if 0 < bar < 0.15 * len(rows) and filled[bar : bar + 3].min() < 0.3:
+            rows[: bar + 2] = 0
+    closed = cv2.morphologyEx(cv2.blur(share, (3, 3)), cv2.MORPH_CLOSE, _square(3))
     return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, _square(3)), np.float32)
 
 
 def _solid(echoes: Mask) -> Mask:
     """The large connected things, without text, ticks and bars."""
-    side = max(echoes.shape)
-    mask = cv2.morphologyEx(echoes.astype(np.uint8), cv2.MORPH_CLOSE, _square(side / 48))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _square(side / 24))
+    mask = cv2.morphologyEx(echoes.astype(np.uint8), cv2.MORPH_CLOSE, _square(3))
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _square(max(mask.shape) / 24))
     _, parts, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA]
     areas[0] = 0
@@ -146,16 +157,16 @@ def _bounds(mask: Mask) -> tuple[int, int, int, int]:
     return int(rows[0]), int(rows[-1]) + 1, int(cols[0]), int(cols[-1]) + 1
 
 
-def _worth(echoes: Floats, top: int, bottom: int) -> Floats:
+def _worth(echoes: Floats, solid: Mask) -> Floats:
     """What each pixel adds to a shape that holds it: up to 1 for an echo, less than 0 for black."""
-    row = np.arange(len(echoes), dtype=np.float32)[:, None] + 0.5
-    near = np.clip(1 - (row - top) / (_NEAR * (bottom - top)), 0, 1)
-    cost = _SHADOW + _SKIN * near + _EDGE * cv2.blur(echoes, (21, 21))
+    top, bottom, _, _ = _bounds(solid)
+    depth = (np.arange(len(echoes), dtype=np.float32)[:, None] + 0.5 - top) / (bottom - top)
+    cost = _SHADOW + _SKIN * np.clip(1 - depth / _NEAR, 0, 1) + _EDGE * cv2.blur(echoes, (21, 21))
     return np.asarray((2 * echoes - 1) * np.where(echoes > 0.5, 1, cost), np.float32)
 
 
 class _Spans(NamedTuple):
-    """Columns between which a fan lies in each row: from left to right, but for the inner arc's chord."""
+    """The columns that a fan takes in each row: left to right, less the chord of its inner arc."""
 
     left: Floats
     chord_left: Floats
@@ -163,75 +174,116 @@ class _Spans(NamedTuple):
     right: Floats
 
 
-def _spans(fans: NDArray[Any], row: Floats) -> _Spans:
-    """Fans (N, 7) at rows (R,) -> spans (N, R).
+def _spans(fans: Real, row: Floats) -> _Spans:
+    """Fans (N, 7) in rows (R,) -> columns (N, R).
 
-    A fan: column of its axis, row and half width of the probe's ends, half angle in radians, row of its deepest
-    point; share of its half width at which its corners, and of its radius at which its bottom, are cut off.
+    A fan: column of its axis, row and half width of the probe's ends, half angle in radians, row of
+    its deepest point, and the shares of its half width and depth at which it is cut off.
     """
-    axis, end, half, angle, deep, corner, bottom = (fans[:, k : k + 1].astype(np.float32) for k in range(7))
+    axis, end, half, angle, deep, width, depth = fans.astype(np.float32).T[:, :, None]
     apex = end - half / np.tan(angle)
     outer = deep - apex
     down = row - apex
     reach = np.minimum(down * np.tan(angle), np.sqrt(np.maximum(outer**2 - down**2, 0)))
-    reach = np.minimum(reach, corner * outer * np.sin(angle))
-    reach = np.where((row < end) | (down > bottom * outer), 0, np.maximum(reach, 0))
-    chord = np.minimum(np.sqrt(np.maximum((half / np.sin(angle)) ** 2 - down**2, 0)), reach)
+    reach = np.minimum(reach, width * outer * np.sin(angle))
+    reach = np.where((row < end) | (down > depth * outer), 0, np.maximum(reach, 0))
+    inner = half / np.sin(angle)
+    chord = np.minimum(np.sqrt(np.maximum(inner**2 - down**2, 0)), reach)
     return _Spans(axis - reach, axis - chord, axis + chord, axis + reach)
 
 
-def _value(fans: NDArray[Any], sums: Floats, row: Floats) -> Floats:
-    """Worth of each fan: sums (R, W + 1) are the running sums of the worth along its rows."""
+def _values(fans: Real, sums: Floats, row: Floats) -> Floats:
+    """What fans (N, 7) are worth, (N,), from running sums (R, W + 1) of the worth in each row."""
     columns = np.clip(np.stack(_spans(fans, row)), 0, sums.shape[1] - 1.001)  # (4, N, R)
     whole = columns.astype(np.int32)
     at = whole + np.arange(len(row), dtype=np.int32) * sums.shape[1]
-    flat = sums.ravel()
-    here = flat[at]
-    left, chord_left, chord_right, right = here + (columns - whole) * (flat[at + 1] - here)
+    here, following = sums.ravel()[at], sums.ravel()[at + 1]
+    left, chord_left, chord_right, right = here + (columns - whole) * (following - here)
     return np.asarray((chord_left - left + right - chord_right).sum(1), np.float32)
 
 
-def _fit(worth: Floats, bounds: tuple[int, int, int, int], solid: Mask) -> tuple[NDArray[Any], float]:
-    """The fan of greatest worth, and that worth."""
-    top, bottom, left, right = bounds
+def _fit(worth: Floats, solid: Mask) -> Real:
+    """The fan that is worth most, (7,)."""
+    top, bottom, left, right = _bounds(solid)
     tall, wide = bottom - top, right - left
     rows = worth[: len(worth) // 2 * 2].reshape(-1, 2, worth.shape[1]).sum(1)
-    sums = np.zeros((len(rows), rows.shape[1] + 1), np.float32)
-    np.cumsum(rows, axis=1, out=sums[:, 1:])
+    sums = np.pad(np.cumsum(rows, axis=1), ((0, 0), (1, 0)))
     row = 2 * np.arange(len(rows), dtype=np.float32) + 1
+
     skin = np.flatnonzero(solid[top : top + max(2, tall // 8)].any(0))
     middle = (skin[0] + skin[-1] + 1) / 2
     axes = [*(middle + wide * np.linspace(-0.1, 0.1, 5)), (left + right) / 2]
-    grid = np.array(np.meshgrid(axes, [top, top + 0.04 * tall], wide * np.array([0.02, 0.1, 0.15, 0.2, 0.3, 0.4]),
-                                [0.2, 0.35, 0.5, 0.65, 0.8, 1.0], bottom, 0.95, 1.0)).reshape(7, -1).T
-    best = grid[np.argsort(-_value(grid, sums[::3], row[::3]))[:20]]
-    least = np.array([0.02 * wide, 0.02 * tall, 0.02 * wide, 0.05, 0.02 * tall, 0.03, 0.02])
-    spread = np.cov(best.T) + np.diag(least**2)
+    halves = wide * np.array([0.02, 0.1, 0.15, 0.2, 0.3, 0.4])
+    angles = [0.2, 0.35, 0.5, 0.65, 0.8, 1.0]
+    grid = np.meshgrid(axes, [top, top + 0.04 * tall], halves, angles, bottom, 0.95, 1.0)
+    fans = np.array(grid, float).reshape(7, -1).T
+    best = fans[np.argsort(-_values(fans, sums[::3], row[::3]))[:20]]
+
+    least = np.array([wide, tall, wide, 2.5, tall, 1.5, 1.0]) ** 2 * 0.02**2
+    spread = np.cov(best.T) + np.diag(least)
     fan, value = best[0], -np.inf
-    normal = np.random.default_rng(0).standard_normal((18, 60, 7))
-    for step, noise in enumerate(normal):
-        tried = best.mean(0) + noise @ np.linalg.cholesky(spread).T
-        tried[0], tried[1] = fan, best.mean(0)
-        tried[:, 2] = np.maximum(tried[:, 2], 0.2)
-        tried[:, 3] = np.clip(tried[:, 3], 0.12, 1.3)
-        tried[:, 5:] = np.clip(tried[:, 5:], (0.8, 0.93), 1)
-        values = _value(tried, sums, row)
-        order = np.argsort(-values)
-        if values[order[0]] > value:
-            fan, value = tried[order[0]], float(values[order[0]])
-        moved = tried[order[:14]]
-        drift = moved.mean(0) - best.mean(0)
-        best = moved
+    for step, noise in enumerate(np.random.default_rng(0).standard_normal((18, 60, 7))):
+        mean = best.mean(0)
+        fans = mean + noise @ np.linalg.cholesky(spread).T
+        fans[0], fans[1] = fan, mean
+        fans[:, 2] = np.maximum(fans[:, 2], 0.2)
+        fans[:, 3] = np.clip(fans[:, 3], 0.12, 1.3)
+        fans[:, 5:] = np.clip(fans[:, 5:], _CUT, 1)
+        values = _values(fans, sums, row)
+        best = fans[np.argsort(-values)[:14]]
+        if values.max() > value:
+            fan, value = best[0], float(values.max())
+        drift = best.mean(0) - mean
         spread = 0.3 * spread + 0.7 * (np.cov(best.T) + 0.5 * np.outer(drift, drift))
-        spread += np.diag(least**2) * 0.05 * 0.75**step
-    return fan, value
+        spread += np.diag(least) * 0.05 * 0.75**step
+    return np.asarray(fan, np.float64)
 
 
-def _draw(fan: NDArray[Any], shape: tuple[int, int], per_row: float, per_col: float) -> Mask:
-    """A fan in a picture of which one pixel of the fit covers `per_row` by `per_col` pixels."""
-    row = (np.arange(shape[0], dtype=np.float32) + 0.5) / per_row
-    edges = [np.rint(np.clip(side[0] * per_col, 0, shape[1])).astype(np.int32)[:, None]
-             for side in _spans(fan[None], row)]
+def _box(solid: Mask) -> tuple[slice, slice]:
+    """The rectangle of greatest worth: best rows for the columns and the reverse, in turns."""
+    worth = np.where(solid, 1.0, -0.3)
+    rows, cols = slice(0, len(worth)), slice(0, worth.shape[1])
+    for _ in range(3):
+        rows = _best_run(worth[:, cols].sum(1))
+        cols = _best_run(worth[rows].sum(0))
+    return rows, cols
+
+
+def _best_run(values: Real) -> slice:
+    """The run of values with the greatest sum."""
+    sums = np.concatenate([[0], np.cumsum(values)])
+    end = max(1, int(np.argmax(sums - np.minimum.accumulate(sums))))
+    return slice(int(np.argmin(sums[:end])), end)
+
+
+def _draw(fan: Real, fitted: tuple[int, ...], shape: tuple[int, ...]) -> Mask:
+    """A fan that was fitted to a picture of one shape, in a picture of another."""
+    row = (np.arange(shape[0], dtype=np.float32) + 0.5) * (fitted[0] / shape[0])
+    left, chord_left, chord_right, right = (
+        np.rint(np.clip(side[0] * (shape[1] / fitted[1]), 0, shape[1])).astype(np.int32)[:, None]
+        for side in _spans(fan[None], row)
+    )
     column = np.arange(shape[1], dtype=np.int32)
-    inside = (column >= edges[0]) & (column < edges[3])
-    return np.asarray(inside & ~((column >= edges[1]) & (column < edges[2])), bool)
+    chord = (column >= chord_left) & (column < chord_right)
+    return np.asarray((column >= left) & (column < right) & ~chord, bool)
+
+
+def _draw_box(box: tuple[slice, slice], fitted: tuple[int, ...], shape: tuple[int, ...]) -> Mask:
+    """A linear probe's rectangle; one that meets three sides was cropped to fill the picture."""
+    (top, left), (bottom, right) = [side.start for side in box], [side.stop for side in box]
+    near = (top <= 1, left <= 1, bottom >= fitted[0] - 1, right >= fitted[1] - 1)
+    if sum(near) >= 3:
+        return np.ones(shape, bool)
+    sector = np.zeros(shape, bool)
+    per_row, per_col = shape[0] / fitted[0], shape[1] / fitted[1]
+    rows = slice(round(top * per_row), max(1, round(bottom * per_row)))
+    sector[rows, round(left * per_col) : max(1, round(right * per_col))] = True
+    return sector
+
+
+def _draw_hull(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    points = cv2.convexHull(cv2.findNonZero(mask.astype(np.uint8)))[:, 0] + 0.5
+    points = points * (shape[1] / mask.shape[1], shape[0] / mask.shape[0]) - 0.5
+    filled = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(filled, np.rint(points).astype(np.int32), 1)
+    return filled > 0

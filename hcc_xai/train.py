@@ -36,7 +36,7 @@ class TrainConfig:
     """The recipe. `validation` is the share of images held back to choose the epoch; 0 takes the
     last one."""
 
-    epochs: int = 14
+    epochs: int = 9
     batch: int = 16
     rate: float = 2e-3
     decay: float = 0.02
@@ -456,6 +456,8 @@ def make_bundle(
         titles=titles,
         licence=licence,
         malignant=malignant,
+        # About two cells of the map: less than that is no outline. Fixed ahead, not fitted.
+        least_lesion_share=0.001,
         training=training,
     )
     state = load_file(str(weights))

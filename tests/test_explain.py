@@ -1,4 +1,4 @@
-"""The maps against their definitions: autograd, eq. 19 in float64, pytorch-grad-cam, and exact sums."""
+"""The maps against their definitions: autograd, eq. 19 in float64, another library, exact sums."""
 
 from __future__ import annotations
 

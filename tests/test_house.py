@@ -11,12 +11,19 @@ TOP = Path(__file__).parents[1]
 # A file imports only from files above it.
 ROOMS = [
     "errors",
+    "pixels",
+    "dicom",
+    "raster",
     "images",
     "sector",
     "geometry",
+    "scan",
+    "anatomy",
+    "overlay",
     "phantom",
     "network",
     "bundle_config",
+    "calibration",
     "hub",
     "bundle",
     "explain",
@@ -35,6 +42,7 @@ ROOMS = [
     "tables",
     "card",
     "evaluate",
+    "finish",
     "page",
     "cli",
 ]

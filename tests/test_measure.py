@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hcc_xai.measure import caliper, find_lesions
+from hcc_xai.measure import caliper, find_lesions, without_islands
 
 
 def _ellipse(
@@ -62,3 +62,11 @@ def test_depth_is_measured_from_the_face() -> None:
 def test_caliper_of_a_square() -> None:
     longest, across = caliper(np.array([[0, 0], [0, 3], [3, 0], [3, 3]], float))
     assert longest == pytest.approx(3 * 2**0.5) and across == pytest.approx(3 * 2**0.5)
+
+
+def test_an_organ_loses_its_islands_and_keeps_its_large_parts() -> None:
+    mask = _ellipse((40, 30), 0) | _ellipse((15, 15), 0, (260, 30))
+    island = np.zeros_like(mask)
+    island[200:206, 10:16] = True
+    np.testing.assert_array_equal(without_islands(mask | island), mask)
+    assert not without_islands(np.zeros_like(mask)).any()

@@ -180,7 +180,7 @@ def test_augmentation_is_seeded_and_keeps_picture_and_mask_together(folder: Path
     np.testing.assert_array_equal(first[0], again[0])
     assert (first[1][first[0] < 0] == 0).all()
     # A lesion painted white must stay under its mask, wherever both are moved.
-    grey = np.where(sample.target == 2, 255, 20).astype(np.uint8) * sample.sector
+    grey = np.where(sample.target == 2, 255, 20).astype(np.uint8) * sample.drawn
     from dataclasses import replace
 
     x, target = augment(replace(sample, grey=grey), 64, np.random.default_rng(6))

@@ -1,4 +1,4 @@
-"""The page: `launch(analyzer)` serves it, `build(analyzer)` makes it. One file per tab; settings in `service`."""
+"""The page: `launch(analyzer)` serves it, `build(analyzer)` makes it. Settings are in `service`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from hcc_xai.analysis import Analyzer
+    from hcc_xai.page.service import Answers
 
 
-def build(analyzer: Analyzer) -> gr.Blocks:
-    """The page as a `gr.Blocks`, ready for `launch`."""
+def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
+    """The page as a `gr.Blocks`, ready for its `launch`; `answers` is what it remembers."""
     from hcc_xai.page import service
 
     settings = service.blocks_settings()  # before Gradio makes any component
@@ -20,51 +21,60 @@ def build(analyzer: Analyzer) -> gr.Blocks:
 
     from hcc_xai.page import style, texts
     from hcc_xai.page.analyze import AnalyzeTab
+    from hcc_xai.page.endpoints import Endpoints
     from hcc_xai.page.labels import Labels
     from hcc_xai.page.model import ModelTab
 
-    answers, labels, i18n = service.Answers(), Labels(), gr.I18n(**texts.translations())
+    labels = Labels()
+    answers = answers if answers is not None else service.Answers()
+    page: gr.Blocks
     with gr.Blocks(title="hcc_xai", **settings) as page:
-        page.i18n = i18n
         with gr.Column(elem_id="top"):
             gr.HTML("<h1>hcc_xai</h1>", elem_id="title")
-            language = gr.Radio([(name, key) for key, name in texts.NAMES.items()], value="en", show_label=False,
-                                container=False, elem_id="language")
+            names = [(name, key) for key, name in texts.NAMES.items()]
+            language = gr.Radio(
+                names, value="en", show_label=False, container=False, elem_id="language"
+            )
             with gr.Tabs(elem_id="tabs"):
-                with labels.add(gr.Tab(i18n("analyze"), id="analyze"), label="analyze"):
-                    tab = AnalyzeTab(analyzer, answers, labels, language, i18n)
-                with labels.add(gr.Tab(i18n("model"), id="model"), label="model"):
+                with labels.add(gr.Tab(texts.i18n("analyze"), id="analyze"), label="analyze"):
+                    tab = AnalyzeTab(analyzer, answers, labels, language)
+                with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
                     ModelTab(analyzer, labels)
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)
+        Endpoints(analyzer)
 
         def greet(chosen: str) -> dict[Any, Any]:
-            return {language: chosen, **labels.updates(chosen), **tab.translate_empty(chosen)}
+            return {language: chosen, **labels.updates(chosen), **tab.without_answer(chosen)}
 
-        def switch(chosen: str, *view: Any, request: gr.Request) -> dict[Any, Any]:
-            return {**labels.updates(chosen), **tab.translate(chosen, *view, request=request)}
-
-        def leave(request: gr.Request) -> None:
-            answers.drop(str(request.session_hash))
-
-        written = [*labels.components, tab.answer, tab.legend, tab.spoken, tab.note, tab.spacing_note]
+        said = [*labels.components, *tab.without_answer("en")]
         quiet: dict[str, Any] = {"show_progress": "hidden", **service.HIDDEN, **service.REDRAW}
-        page.load(greet, [language], [language, *written], js=style.READ_LANGUAGE, **quiet)
-        language.input(switch, [language, *tab.controls], written, js=style.KEEP_LANGUAGE, **quiet)
-        page.unload(leave)
+        page.load(greet, [language], [language, *said], js=style.READ_LANGUAGE, **quiet)
+        given = [language, *tab.controls]
+        language.input(tab.translate, given, said, js=style.KEEP_LANGUAGE, **quiet)
+        page.unload(tab.leave)
     answers.file_sets = page.temp_file_sets
-    page.answers = answers
     page.queue(max_size=200, default_concurrency_limit=4)
     return page
 
 
-def launch(analyzer: Analyzer, *, host: str | None = None, port: int | None = None, **more: Any) -> gr.Blocks:
+def launch(
+    analyzer: Analyzer, *, host: str | None = None, port: int | None = None, **more: Any
+) -> gr.Blocks:
     """Build the page and serve it. Host and port are Gradio's own (or a Space's) unless given."""
-    from hcc_xai.page import service, style
+    from hcc_xai.page import service, style, texts
 
     page = build(analyzer)
-    where = {name: value for name, value in (("server_name", host), ("server_port", port)) if value is not None}
-    page.launch(**{**service.launch_settings(), "i18n": page.i18n, "theme": style.theme(), "css": style.CSS,
-                   "js": style.script(), **where, **more})
+    given = {"server_name": host, "server_port": port}
+    settings = {
+        **service.launch_settings(),
+        "i18n": texts.translator(),
+        "theme": style.theme(),
+        "css": style.CSS,
+        "js": style.script(),
+        **{name: value for name, value in given.items() if value is not None},
+        **more,
+    }
+    page.launch(**settings)
     return page
 
 

@@ -1,4 +1,5 @@
-"""An Analysis as HTML: the answer in words first, numbers second, bars third. Looks at the result, decides nothing."""
+"""An Analysis as HTML: the answer in words first, numbers second, bars third. Looks at the result,
+decides nothing."""
 
 from __future__ import annotations
 
@@ -14,23 +15,35 @@ if TYPE_CHECKING:
 
 _ROWS = 4  # lesions in the table; the JSON holds all
 _LEAST_CHANGE = 0.05  # of the probability when the lesions are hidden; less is worth a mark
-_SHOWN = ("uncalibrated", "kind-unchecked", "evidence-elsewhere", "stopped")  # flags with a line of their own
+_SHOWN = (
+    "uncalibrated",
+    "kind-unchecked",
+    "evidence-elsewhere",
+    "stopped",
+)  # flags with a line of their own
 
 
 def answer(a: Analysis, language: str, evidence: Evidence | None) -> str:
-    """Everything to the right of the picture; `evidence` is None as long as it is being computed."""
-    parts = [_head(a, language), _bars(a, language), _trust(a, language, evidence), _lesions(a, language),
-             f'<p class="about">{escape(_about(a, language))}</p>']
+    """Everything right of the picture; `evidence` is None as long as it is being computed."""
+    parts = [
+        _head(a, language),
+        _bars(a, language),
+        _trust(a, language, evidence),
+        _lesions(a, language),
+        f'<p class="about">{escape(_about(a, language))}</p>',
+    ]
     return "\n".join(parts)
 
 
 def waiting(language: str) -> str:
     """What stands there before the first picture."""
-    return (f'<div class="waiting"><h2>{text("waiting", language)}</h2><p>{text("waiting-more", language)}</p></div>')
+    title, more = text("waiting", language), text("waiting-more", language)
+    return f'<div class="waiting"><h2>{title}</h2><p>{more}</p></div>'
 
 
 def spoken(a: Analysis, language: str) -> str:
-    """What was found, for a screen reader: read out when it arrives, and the picture's alternative text."""
+    """What was found, for a screen reader: read out when it arrives, and the picture's alternative
+    text."""
     return escape(f"{a.headline(language)}. {a.sentence(language)}")
 
 
@@ -41,22 +54,32 @@ def note(message: str, *, frame: str = "", bad: bool = False) -> str:
     return f'<p class="note">{escape(message)}</p>'
 
 
-def legend(a: Analysis, language: str, *, label: str, kind: str | None, top: float, colour_map: str) -> str:
+def legend(
+    a: Analysis, language: str, *, label: str, kind: str | None, top: float, colour_map: str
+) -> str:
     """The scale of the heatmap beside the picture, with its numbers."""
-    keys = "".join(f'<span class="key"><i style="background:rgb{draw.COLOURS[name]}"></i>{text(name, language)}</span>'
-                   for name in ("lesion", "liver"))
+    keys = "".join(
+        f'<span class="key"><i style="background:rgb{draw.COLOURS[name]}"></i>'
+        f"{text(name, language)}</span>"
+        for name in ("lesion", "liver")
+    )
     peek = f'<span class="peek">{text("peek", language)}</span>'
     if kind is None:
-        return f'<div class="legend">{keys}<span class="what">{text("legend-off", language)}</span>{peek}</div>'
+        off = text("legend-off", language)
+        return f'<div class="legend">{keys}<span class="what">{off}</span>{peek}</div>'
     signed = kind == "contribution"
     high = figure(top, language)
     low = f"−{high}" if signed else "0"
-    what = text("legend-contribution" if signed else "legend-cam", language, title=a.title(label, language))
+    what = text(
+        "legend-contribution" if signed else "legend-cam", language, title=a.title(label, language)
+    )
     bar = draw.css_gradient(signed=signed, colour_map=colour_map)
-    middle = '<span class="middle">0</span>' if signed else ""
-    return (f'<div class="legend">{keys}<span class="scale"><span>{low}</span>'
-            f'<i class="ramp" style="background:{bar}">{middle}</i><span>{high}</span></span>'
-            f'<span class="what">{escape(what)}</span>{peek}</div>')
+    how = text("how-contribution" if signed else "how-cam", language)
+    return (
+        f'<div class="legend">{keys}<span class="scale"><span>{low}</span>'
+        f'<i class="ramp" style="background:{bar}"></i><span>{high}</span></span>'
+        f'<span class="what">{escape(what)}</span>{peek}<span class="how">{how}</span></div>'
+    )
 
 
 def figure(value: float, language: str) -> str:
@@ -69,22 +92,26 @@ def _head(a: Analysis, language: str) -> str:
     band = a.band()
     number = words.number(a.probabilities[a.label], language)
     title = a.title(None, language)
-    return (f'<div class="head" data-label="{escape(a.label)}" data-band="{band}">'
-            f'<h2>{escape(title[:1].upper() + title[1:])}</h2>'
-            f'<p class="band"><i class="dot" style="background:{draw.BAND_COLOURS[band]}" aria-hidden="true"></i>'
-            f"<b>{escape(words.BANDS[band][language])}</b> <span class='number'>{number}</span>"
-            f'<small>{text("sure-not-dangerous", language)}</small></p>'
-            f'<p class="sentence">{escape(a.sentence(language))}</p></div>')
+    return (
+        f'<div class="head" data-label="{escape(a.label)}" data-band="{band}">'
+        f"<h2>{escape(title[:1].upper() + title[1:])}</h2>"
+        f'<p class="band"><i class="dot" style="background:{draw.BAND_COLOURS[band]}"></i>'
+        f"<b>{escape(words.BANDS[band][language])}</b> <span class='number'>{number}</span>"
+        f"<small>{text('sure-not-dangerous', language)}</small></p>"
+        f'<p class="sentence">{escape(a.sentence(language))}</p></div>'
+    )
 
 
 def _bars(a: Analysis, language: str) -> str:
     rows = []
     for label, value in a.probabilities.items():
         mark = ' class="top"' if label == a.label else ""
-        rows.append(f'<li{mark} data-label="{escape(label)}" data-value="{value:.6f}">'
-                    f'<span class="name">{escape(a.title(label, language))}</span>'
-                    f'<span class="bar" aria-hidden="true"><i style="width:{100 * value:.1f}%"></i></span>'
-                    f'<span class="number">{words.number(value, language)}</span></li>')
+        rows.append(
+            f'<li{mark} data-label="{escape(label)}" data-value="{value:.6f}">'
+            f'<span class="name">{escape(a.title(label, language))}</span>'
+            f'<span class="bar" aria-hidden="true"><i style="width:{100 * value:.1f}%"></i></span>'
+            f'<span class="number">{words.number(value, language)}</span></li>'
+        )
     return f'<ul class="bars" aria-label="{text("probabilities", language)}">{"".join(rows)}</ul>'
 
 
@@ -92,36 +119,57 @@ def _trust(a: Analysis, language: str, evidence: Evidence | None) -> str:
     flags = {flag.code: flag.message[language] for flag in a.flags}
     value = words.number(a.probabilities[a.label], language)
     unchecked, raw = flags.get("kind-unchecked"), flags.get("uncalibrated")
-    lines = [_line("!" if unchecked else "✓", "kind", unchecked or text("checked", language), language),
-             _line("!" if raw else "✓", "confidence", raw or text("calibrated", language, percent=value), language)]
+    lines = [
+        _line("!" if unchecked else "✓", "kind", unchecked or text("checked", language), language),
+        _line(
+            "!" if raw else "✓",
+            "confidence",
+            raw or text("calibrated", language, percent=value),
+            language,
+        ),
+    ]
     if not a.accepted:
         lines.insert(0, _line("!", "stopped", flags.get("stopped", ""), language))
     lines.append(_evidence(a, language, evidence, flags.get("evidence-elsewhere")))
-    lines += [_line("!", "note", message, language) for code, message in flags.items() if code not in _SHOWN]
+    lines += [
+        _line("!", "note", message, language)
+        for code, message in flags.items()
+        if code not in _SHOWN
+    ]
     return f'<h3>{text("trust", language)}</h3><ul class="trust">{"".join(lines)}</ul>'
 
 
 def _line(sign: str, key: str, message: str, language: str, more: str = "") -> str:
     state = text("ok" if sign == "✓" else "mind", language)
     kind = "ok" if sign == "✓" else "mind"
-    return (f'<li class="{kind}"><span class="sign" role="img" aria-label="{state}">{sign}</span>'
-            f'<b>{text(key, language)}</b><span class="said">{escape(message)}{more}</span></li>')
+    return (
+        f'<li class="{kind}"><span class="sign" role="img" aria-label="{state}">{sign}</span>'
+        f'<b>{text(key, language)}</b><span class="said">{escape(message)}{more}</span></li>'
+    )
 
 
 def _evidence(a: Analysis, language: str, evidence: Evidence | None, elsewhere: str | None) -> str:
-    """Where the exact map says the evidence lies, and the test of it: what hiding the lesion does."""
+    """Where the exact map says the evidence lies, and its test: what hiding the lesion does."""
     shares = a.to_dict()["evidence"]["shares"]["contribution"]
     percent = {name: f"{round(100 * share)} %" for name, share in shares.items()}
     outside = f"{round(100 * (shares['rest'] + shares['outside']))} %"
-    message = text("shares", language, lesion=percent["lesion"], liver=percent["liver"], elsewhere=outside)
+    message = text(
+        "shares", language, lesion=percent["lesion"], liver=percent["liver"], elsewhere=outside
+    )
     if not any(shares.values()):
         message = text("no-evidence", language)
     more, mind = [], elsewhere is not None
     if elsewhere:
         more.append(elsewhere)
     before = a.probabilities[a.label]
-    say = [words.number(value, language) if value is not None else "" for value in
-           (before, evidence.hidden if evidence else None, evidence.elsewhere if evidence else None)]
+    say = [
+        words.number(value, language) if value is not None else ""
+        for value in (
+            before,
+            evidence.hidden if evidence else None,
+            evidence.elsewhere if evidence else None,
+        )
+    ]
     if evidence is None and a.lesions:
         more.append(text("hiding-wait", language))
     if evidence is not None and evidence.hidden is not None:
@@ -136,18 +184,24 @@ def _evidence(a: Analysis, language: str, evidence: Evidence | None, elsewhere: 
 
 
 def _lesions(a: Analysis, language: str) -> str:
-    title = f'<h3>{text("lesions", language)}</h3>'
+    title = f"<h3>{text('lesions', language)}</h3>"
     if not a.lesions:
         return f'{title}<p class="none">{text("none", language)}</p>'
     in_mm = all(lesion.diameter_mm is not None for lesion in a.lesions[:_ROWS])
-    head = "".join(f"<th scope='col'>{text(key, language)}</th>" for key in ("size", "depth", "area", "confidence"))
-    rows = "".join(f"<tr><th scope='row'>{i}</th>{_cells(lesion, in_mm, language)}</tr>"
-                   for i, lesion in enumerate(a.lesions[:_ROWS], 1))
+    head = "".join(
+        f"<th scope='col'>{text(key, language)}</th>"
+        for key in ("size", "depth", "area", "confidence")
+    )
+    rows = "".join(
+        f"<tr><th scope='row'>{i}</th>{_cells(lesion, in_mm, language)}</tr>"
+        for i, lesion in enumerate(a.lesions[:_ROWS], 1)
+    )
     below = [] if in_mm else [text("pixels-only", language)]
     if len(a.lesions) > _ROWS:
         below.append(text("further", language, count=len(a.lesions) - _ROWS))
     tail = f'<p class="none">{" ".join(below)}</p>' if below else ""
-    return f"{title}<table class='lesions'><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>{tail}"
+    head = f"<thead><tr><th></th>{head}</tr></thead>"
+    return f"{title}<table class='lesions'>{head}<tbody>{rows}</tbody></table>{tail}"
 
 
 def _cells(lesion: Lesion, in_mm: bool, language: str) -> str:
@@ -158,11 +212,26 @@ def _cells(lesion: Lesion, in_mm: bool, language: str) -> str:
     else:
         size = words.sizes(lesion.diameter_px, lesion.width_px, "px", language)
         depth, area = f"{lesion.depth_px:.0f} px", f"{lesion.area_px:.0f} px²"
-    return "".join(f"<td>{cell}</td>" for cell in (size, depth, area, words.number(lesion.confidence, language)))
+    return "".join(
+        f"<td>{cell}</td>"
+        for cell in (size, depth, area, words.number(lesion.confidence, language))
+    )
 
 
 def _about(a: Analysis, language: str) -> str:
     height, width = a.image.shape
-    frame = "" if a.image.frames == 1 else text("about-frame", language, frame=a.image.frame + 1, frames=a.image.frames)
-    return text("about", language, source=a.image.source, width=width, height=height, frame=frame, model=a.model,
-                seconds=words.number(a.seconds, language))
+    frame = (
+        ""
+        if a.image.frames == 1
+        else text("about-frame", language, frame=a.image.frame + 1, frames=a.image.frames)
+    )
+    return text(
+        "about",
+        language,
+        source=a.image.source,
+        width=width,
+        height=height,
+        frame=frame,
+        model=a.model,
+        seconds=words.number(a.seconds, language),
+    )

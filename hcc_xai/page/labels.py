@@ -18,8 +18,9 @@ class Labels:
 
     def add(self, component: Any, **words: str | Words) -> Any:
         """Note a component; each word is a key of `texts.TEXTS`, or a function of the language."""
-        self._words[component] = {name: _by_key(word) if isinstance(word, str) else word
-                                  for name, word in words.items()}
+        self._words[component] = {
+            name: _by_key(word) if isinstance(word, str) else word for name, word in words.items()
+        }
         return component
 
     @property
@@ -30,8 +31,10 @@ class Labels:
         """component -> what to set, as an event's answer."""
         import gradio as gr
 
-        return {component: gr.update(**{name: word(language) for name, word in words.items()})
-                for component, words in self._words.items()}
+        return {
+            component: gr.update(**{name: word(language) for name, word in words.items()})
+            for component, words in self._words.items()
+        }
 
 
 def _by_key(key: str) -> Words:

@@ -18,7 +18,9 @@ class ModelTab:
 
     def __init__(self, analyzer: Analyzer, labels: Labels) -> None:
         with gr.Column(elem_id="model-page"):
-            labels.add(gr.HTML(facts(analyzer, "en"), elem_id="facts"), value=lambda x: facts(analyzer, x))
+            labels.add(
+                gr.HTML(facts(analyzer, "en"), elem_id="facts"), value=lambda x: facts(analyzer, x)
+            )
             labels.add(gr.HTML(_title("en"), elem_id="card-title"), value=_title)
             gr.Markdown(card(analyzer.bundle.card), elem_id="card", latex_delimiters=[])
 
@@ -35,22 +37,31 @@ def _title(language: str) -> str:
 def facts(analyzer: Analyzer, language: str) -> str:
     """What config.json says, as a table."""
     config, extras = analyzer.config, analyzer.bundle.extras
-    bands = ", ".join(f"{words.BANDS[band][language]} ≥ {words.number(value, language)}"
-                      for band, value in config.bands.items())
-    masks = ", ".join(f"{text(name, language)} {words.number(value, language)}"
-                      for name, value in config.mask_thresholds.items())
+    bands = ", ".join(
+        f"{words.BANDS[band][language]} ≥ {words.number(value, language)}"
+        for band, value in config.bands.items()
+    )
+    masks = ", ".join(
+        f"{text(name, language)} {words.number(value, language)}"
+        for name, value in config.mask_thresholds.items()
+    )
     rows = {
         "fact-name": f"{analyzer.name} · v{config.version}",
-        "fact-labels": ", ".join(f"{config.titles[label][language]} ({label})" for label in config.network.labels),
-        "fact-trunk": f"{config.network.trunk} · {config.network.channels} · {analyzer.device.type}",
+        "fact-labels": ", ".join(
+            f"{config.titles[label][language]} ({label})" for label in config.network.labels
+        ),
+        "fact-trunk": f"{config.network.trunk} · {analyzer.device.type}",
         "fact-input": f"{config.network.size} × {config.network.size} px",
         "fact-bands": bands,
         "fact-masks": masks,
-        "fact-training": "; ".join(f"{key}: {value}" for key, value in config.training.items()) or "—",
+        "fact-training": "; ".join(f"{key}: {value}" for key, value in config.training.items())
+        or "—",
         "fact-calibrated": text("yes" if "calibration.json" in extras else "no", language),
         "fact-gate": text("yes" if "gate.safetensors" in extras else "no", language),
         "fact-licence": config.licence,
     }
-    cells = "".join(f"<tr><th scope='row'>{text(key, language)}</th><td>{escape(value)}</td></tr>"
-                    for key, value in rows.items())
+    cells = "".join(
+        f"<tr><th scope='row'>{text(key, language)}</th><td>{escape(value)}</td></tr>"
+        for key, value in rows.items()
+    )
     return f"<h2>{text('facts', language)}</h2><table>{cells}</table>"

@@ -1,7 +1,8 @@
-"""Gradio's settings and its traps, settled in one place; and what the page remembers between two clicks.
+"""Gradio's settings and its traps, settled in one place; and what the page remembers between two
+clicks.
 
-Nothing here is kept: an upload is deleted as soon as it is read, pictures made for a visitor go when the visitor
-goes, and all of them lie in a folder of this process that only its user may enter.
+Nothing here is kept: an upload is deleted as soon as it is read, pictures made for a visitor go
+when the visitor goes, and all of them lie in a folder of this process that only its user may enter.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from hcc_xai.images import MAX_BYTES
 if TYPE_CHECKING:
     from hcc_xai.analysis import Analysis, Analyzer
 
-# Events that share an id share its limit: many slow ones wait for each other, never in the way of an answer.
-MODEL = {"concurrency_id": "model", "concurrency_limit": 2}
-SLOW = {"concurrency_id": "slow", "concurrency_limit": 1}
-REDRAW = {"concurrency_id": "redraw", "concurrency_limit": 4}
-HIDDEN: dict[str, Any] = {"api_visibility": "private"}  # of the page's own events; its API is in `analyze.py`
+# Events that share an id share its limit: many slow ones wait for each other, never in the way of
+# an answer.
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
+SLOW: dict[str, Any] = {"concurrency_id": "slow", "concurrency_limit": 1}
+REDRAW: dict[str, Any] = {"concurrency_id": "redraw", "concurrency_limit": 4}
+HIDDEN: dict[str, Any] = {"api_visibility": "private"}  # the API is what `endpoints` adds
 
 KEPT_SECONDS = 30 * 60  # of files, and of answers nobody asked for again
 _MOST_ANSWERS = 24
@@ -41,13 +43,27 @@ _MOST_BYTES = 512 * 2**20
 _BYTES_A_PIXEL = 24  # of an Analysis: pixels, grey, two logit maps, masks
 
 # Routes that write a visitor's page to disk, fetch from elsewhere, or are for developers.
-_CLOSED = ("/deep_link", "/monitoring", "/process_recording", "/proxy=", "/vibe-", "/undo-vibe", "/run-history",
-           "/gradio_api/runs", "/custom_component", "/file=http")
-_POLICY = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-           "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-           "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'")
-_HEADERS = ((b"content-security-policy", _POLICY.encode()), (b"referrer-policy", b"no-referrer"),
-            (b"x-content-type-options", b"nosniff"))
+_CLOSED = (
+    "/deep_link",
+    "/monitoring",
+    "/process_recording",
+    "/proxy=",
+    "/vibe-",
+    "/undo-vibe",
+    "/run-history",
+    "/gradio_api/runs",
+    "/custom_component",
+)
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'"
+)
+_HEADERS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 _Message = MutableMapping[str, Any]
 _Send = Callable[[_Message], Awaitable[None]]
@@ -55,10 +71,11 @@ _Send = Callable[[_Message], Awaitable[None]]
 
 @lru_cache(maxsize=1)
 def private_folder() -> Path:
-    """The folder for everything Gradio writes: of this process, for its user only, gone when it ends.
+    """The folder for everything Gradio writes: of this process, for its user only, gone when it
+    ends.
 
-    Gradio's own default is one folder in /tmp that every user of the computer may read. Call this before building
-    any component, as each notes the folder when it is made.
+    Gradio's own default is one folder in /tmp that every user of the computer may read. Call this
+    before building any component, as each notes the folder when it is made.
     """
     folder = Path(tempfile.mkdtemp(prefix="hcc_xai_", dir=os.environ.get("GRADIO_TEMP_DIR")))
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
@@ -70,9 +87,10 @@ def private_folder() -> Path:
 def randomise_addresses() -> None:
     """Make addresses of uploads and pictures unguessable.
 
-    Gradio names an upload by a hash of its content with a seed that is fixed for an installation, so who holds a
-    picture can find out its address, and whether somebody else sent it. Here the seed is new for each process, and
-    each upload gets a random address of its own, so two visitors with one picture do not share a file either.
+    Gradio names an upload by a hash of its content with a seed that is fixed for an installation,
+    so who holds a picture can find out its address, and whether somebody else sent it. Here the
+    seed is new for each process, and each upload gets a random address of its own, so two visitors
+    with one picture do not share a file either.
     """
     from gradio import processing_utils, route_utils
 
@@ -82,21 +100,24 @@ def randomise_addresses() -> None:
             self.sha.update(secrets.token_bytes(32))
 
     processing_utils.hash_seed = secrets.token_bytes(32)
-    route_utils.GradioUploadFile = RandomUpload  # type: ignore[misc]
+    setattr(route_utils, "GradioUploadFile", RandomUpload)  # noqa: B010  (mypy: no type to assign)
 
 
 class Guard:
-    """ASGI middleware: closes routes the page does not need, and keeps browsers from storing or fetching elsewhere."""
+    """ASGI middleware: closes routes the page does not need, and keeps browsers from storing or
+    fetching elsewhere."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
 
-    async def __call__(self, scope: _Message, receive: Callable[[], Awaitable[_Message]], send: _Send) -> None:
+    async def __call__(
+        self, scope: _Message, receive: Callable[[], Awaitable[_Message]], send: _Send
+    ) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"]
-        if any(closed in path for closed in _CLOSED):
+        route, _, file = scope["path"].partition("/file=")
+        if any(closed in route for closed in _CLOSED) or file.startswith("http"):
             await send({"type": "http.response.start", "status": 404, "headers": list(_HEADERS)})
             await send({"type": "http.response.body", "body": b"Not here."})
             return
@@ -104,7 +125,7 @@ class Guard:
         async def marked(message: _Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), *_HEADERS]
-                if "/file=" in path:  # a patient's picture does not belong in the browser's cache on disk
+                if file:  # no patient's picture in the browser's cache on disk
                     headers.append((b"cache-control", b"no-store"))
                 message = {**message, "headers": headers}
             await send(message)
@@ -129,13 +150,13 @@ def launch_settings() -> dict[str, Any]:
         "enable_monitoring": False,
         "max_file_size": MAX_BYTES,
         "allowed_paths": [],
-        "state_session_capacity": 64,  # each holds a copy of the page's settings; the default is 10,000
+        "state_session_capacity": 64,  # each holds a copy of the page's settings; 10,000 by default
         "show_error": False,  # errors become sentences before they get there
         "ssr_mode": False,
         "pwa": False,
         "mcp_server": False,
         "footer_links": ["api"],
-        "app_kwargs": {"middleware": [Middleware(Guard)]},  # type: ignore[arg-type]
+        "app_kwargs": {"middleware": [Middleware(Guard)]},
     }
 
 
@@ -153,7 +174,8 @@ def take(path: str | Path) -> bytes:
 
 @dataclass
 class Kept:
-    """One visitor's last answer. data: the file's bytes where it has more frames; folder: of pictures made from it."""
+    """One visitor's last answer. data: the file's bytes where it has more frames; folder: of
+    pictures made from it."""
 
     answer: Analysis
     data: bytes | None
@@ -168,7 +190,7 @@ class Kept:
         return height * width * _BYTES_A_PIXEL + len(self.data or b"")
 
     def write(self, name: str, content: bytes) -> str:
-        """Write a file for the visitor to fetch, at an address of its own; the last few of each name stay.
+        """Write a file to fetch, at an address of its own; the last few of each name stay.
 
         Raises:
             FileNotFoundError: the answer has been put away in the meantime.
@@ -182,18 +204,26 @@ class Kept:
             shutil.rmtree(old.parent, ignore_errors=True)
         return str(place / name)
 
+    def last(self, ending: str) -> str:
+        """The file written last whose name ends so."""
+        return str(next(path for path in reversed(self.drawn) if path.name.endswith(ending)))
+
 
 class Answers:
-    """Session -> its last answer; bounded in number and bytes, the oldest go first. Safe for threads.
+    """Session -> its last answer; bounded in number and bytes, the oldest go first. Safe for
+    threads.
 
-    `gr.State` would copy an answer (and with it the network), and keeps up to an hour after a visitor has gone.
+    `gr.State` would copy an answer (and with it the network), and keeps up to an hour after a
+    visitor has gone.
     """
 
     def __init__(self, *, most: int = _MOST_ANSWERS, most_bytes: int = _MOST_BYTES) -> None:
         self.most, self.most_bytes = most, most_bytes
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = threading.Lock()
-        self.file_sets: Iterable[set[str]] = ()  # Gradio's own notes of what it serves; they would grow for ever
+        self.file_sets: Iterable[
+            set[str]
+        ] = ()  # Gradio's own notes of what it serves; they would grow for ever
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -239,10 +269,11 @@ class Answers:
 
 
 def load_for_page(where: str | None) -> Analyzer:
-    """Load a bundle; on a ZeroGPU Space, send the forward (and only that) to the GPU that is lent for the call.
+    """Load a bundle; on a ZeroGPU Space, only the forward is sent to the GPU lent for a call.
 
-    A lent call runs in a process of its own: arrays go in and arrays come back, the network is built over there, and
-    nothing on CUDA crosses the border. Where the package `spaces` is not installed this is `hcc_xai.load`.
+    A lent call runs in a process of its own: arrays go in and arrays come back, the network is
+    built over there, and nothing on CUDA crosses the border. Where the package `spaces` is not
+    installed this is `hcc_xai.load`.
 
     Raises:
         BundleError: one sentence says what is wrong with the bundle.
@@ -250,7 +281,7 @@ def load_for_page(where: str | None) -> Analyzer:
     from hcc_xai.analysis import Analyzer, load
 
     try:
-        import spaces  # type: ignore[import-not-found]
+        import spaces
     except ImportError:
         return load(where)
     analyzer = load(where, device="cpu")

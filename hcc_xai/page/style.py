@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E501  (CSS)
 from typing import Any
 
 from hcc_xai.images import MAX_BYTES
@@ -18,32 +19,65 @@ def theme() -> Any:
     import gradio as gr
 
     one = {
-        "body_background_fill": _DARK, "body_text_color": _INK, "body_text_color_subdued": _FAINT,
-        "background_fill_primary": _DARK, "background_fill_secondary": _PANEL, "block_background_fill": _PANEL,
-        "block_border_color": _LINE, "block_label_background_fill": _PANEL, "block_label_text_color": _FAINT,
-        "block_title_text_color": _FAINT, "border_color_primary": _LINE, "border_color_accent": _ACCENT,
-        "input_background_fill": _FIELD, "input_border_color": _LINE, "panel_background_fill": _PANEL,
-        "button_secondary_background_fill": _FIELD, "button_secondary_text_color": _INK,
-        "button_secondary_background_fill_hover": _LINE, "button_secondary_border_color": _LINE,
-        "button_primary_background_fill": "#1f5f86", "button_primary_background_fill_hover": "#27739f",
-        "button_primary_text_color": "#ffffff", "checkbox_background_color": _FIELD,
-        "checkbox_background_color_selected": "#1f78ad", "checkbox_border_color": "#5b6876",
-        "checkbox_label_background_fill": _FIELD, "checkbox_label_background_fill_selected": _FIELD,
-        "checkbox_label_text_color": _INK, "checkbox_label_text_color_selected": _INK, "color_accent_soft": _FIELD,
-        "slider_color": _ACCENT, "link_text_color": _ACCENT, "table_even_background_fill": _PANEL,
-        "table_odd_background_fill": _PANEL, "code_background_fill": _FIELD, "shadow_drop": "none",
+        "body_background_fill": _DARK,
+        "body_text_color": _INK,
+        "body_text_color_subdued": _FAINT,
+        "background_fill_primary": _DARK,
+        "background_fill_secondary": _PANEL,
+        "block_background_fill": _PANEL,
+        "block_border_color": _LINE,
+        "block_label_background_fill": _PANEL,
+        "block_label_text_color": _FAINT,
+        "block_title_text_color": _FAINT,
+        "border_color_primary": _LINE,
+        "border_color_accent": _ACCENT,
+        "input_background_fill": _FIELD,
+        "input_border_color": _LINE,
+        "panel_background_fill": _PANEL,
+        "button_secondary_background_fill": _FIELD,
+        "button_secondary_text_color": _INK,
+        "button_secondary_background_fill_hover": _LINE,
+        "button_secondary_border_color": _LINE,
+        "button_primary_background_fill": "#1f5f86",
+        "button_primary_background_fill_hover": "#27739f",
+        "button_primary_text_color": "#ffffff",
+        "checkbox_background_color": _FIELD,
+        "checkbox_background_color_selected": "#1f78ad",
+        "checkbox_border_color": "#5b6876",
+        "checkbox_label_background_fill": _FIELD,
+        "checkbox_label_background_fill_selected": _FIELD,
+        "checkbox_label_text_color": _INK,
+        "checkbox_label_text_color_selected": _INK,
+        "color_accent_soft": _FIELD,
+        "slider_color": _ACCENT,
+        "link_text_color": _ACCENT,
+        "table_even_background_fill": _PANEL,
+        "table_odd_background_fill": _PANEL,
+        "code_background_fill": _FIELD,
+        "shadow_drop": "none",
     }
     both = {**one, **{f"{name}_dark": value for name, value in one.items()}}
-    base = gr.themes.Base(font=_FONT, font_mono=_MONO, primary_hue="sky", neutral_hue="slate", text_size="sm",
-                          spacing_size="sm", radius_size="sm")
+    base = gr.themes.Base(
+        font=_FONT,
+        font_mono=_MONO,
+        primary_hue="sky",
+        neutral_hue="slate",
+        text_size="sm",
+        spacing_size="sm",
+        radius_size="sm",
+    )
     known = set(vars(base))
     return base.set(**{name: value for name, value in both.items() if name in known})
 
 
 CSS = """
-:root { --stage: clamp(300px, calc(100vh - 348px), 1100px); color-scheme: dark; }
-.gradio-container { padding: 0 14px !important; max-width: none !important; }
-.gradio-container main { padding: 0 !important; gap: 4px !important; }
+:root { color-scheme: dark; }
+#work { --stage: clamp(300px, calc(100vh - 322px), 1100px); }
+.gradio-container { padding: 0 18px !important; max-width: none !important; }
+.gradio-container .main, .gradio-container main { padding: 0 !important; }
+.gradio-container main > .column { gap: 4px; }
+.block.padded { padding: 0; }
+.html-container, .prose { padding: 0 !important; }
 :focus-visible { outline: 2px solid #56B4E9 !important; outline-offset: 2px !important; }
 input[type=range]:focus-visible, input[type=radio]:focus-visible, input[type=checkbox]:focus-visible {
   box-shadow: 0 0 0 2px #56B4E9 !important; }
@@ -51,7 +85,7 @@ input[type=range]:focus-visible, input[type=radio]:focus-visible, input[type=che
   white-space: nowrap; border: 0 !important; padding: 0 !important; margin: 0 !important; min-height: 0 !important;
   min-width: 0 !important; }
 #top { position: relative; }
-#title { position: absolute; left: 0; top: 8px; width: auto; z-index: 2; padding: 0; }
+#title { position: absolute; left: 0; top: 6px; width: auto; z-index: 2; padding: 0; }
 #title h1 { font-size: 16px; font-weight: 650; letter-spacing: .02em; margin: 0; }
 #language { position: absolute; right: 0; top: 4px; width: auto; min-width: 0 !important; z-index: 3; border: 0;
   background: none; padding: 0; }
@@ -60,8 +94,8 @@ input[type=range]:focus-visible, input[type=radio]:focus-visible, input[type=che
 #language label.selected { color: #fff; text-decoration: underline; text-underline-offset: 4px; }
 #language label input { position: absolute; opacity: 0; width: 1px; height: 1px; }
 #language label:focus-within { outline: 2px solid #56B4E9; outline-offset: -2px; border-radius: 4px; }
-#tabs > .tab-wrapper { padding-left: 96px; padding-right: 170px; height: 38px; }
-#tabs .tabitem { padding: 4px 0 0 0; border: 0; }
+#tabs { gap: 0; } #tabs > .tab-wrapper { padding: 0 170px 0 92px; height: 36px; }
+#tabs .tabitem { padding: 6px 0 0 0; border: 0; }
 #work { gap: 14px; align-items: stretch; flex-wrap: nowrap; }
 #left { flex: 1 1 62% !important; min-width: 0 !important; gap: 4px; }
 #right { flex: 1 1 38% !important; max-width: 620px; min-width: 320px !important; gap: 6px; }
@@ -69,9 +103,9 @@ input[type=range]:focus-visible, input[type=radio]:focus-visible, input[type=che
 #intake { gap: 10px; align-items: center; flex-wrap: nowrap; min-height: 62px; }
 #choose-side { flex: 1 1 auto !important; min-width: 210px !important; gap: 2px; }
 #choose { width: max-content; max-width: 100%; padding: 6px 14px; font-weight: 600; }
-#note { padding: 0; min-height: 32px; }
+#note { padding: 0; height: 32px; overflow: visible !important; z-index: 6; }
 #note .note { margin: 0; font-size: 12px; line-height: 16px; color: #9aa5b1; }
-#note .note.bad { color: #ffb38a; font-size: 13px; }
+#note .note.bad { color: #ffb38a; font-size: 13px; background: #0b0d10; }
 #note .note.bad::before { content: "!"; display: inline-block; width: 16px; height: 16px; margin-right: 6px;
   text-align: center; font-weight: 700; background: #D55E00; color: #fff; border-radius: 50%; line-height: 16px; }
 #examples { flex: 0 0 auto !important; width: auto; gap: 5px; flex-wrap: nowrap; min-width: 0 !important; }
@@ -92,7 +126,8 @@ input[type=range]:focus-visible, input[type=radio]:focus-visible, input[type=che
 #stage .outer .icon-wrap { background: #1a2027e6; color: #e6e9ed; }
 #stage .outer .inner { background: #9aa5b1; }
 #stage .outer:focus-visible { outline-offset: -4px !important; }
-#stage .wrap.default, #stage .wrap.generating { animation: late .2s 1s both; background: #0b0d10aa; }
+#stage > [data-testid=status-tracker]:not(.hide) { animation: late .2s 1s both; background: #0b0d10aa; }
+#stage > [data-testid=status-tracker].hide { background: none; }
 @keyframes late { from { opacity: 0; } to { opacity: 1; } }
 body.peek #stage .slider-wrap img:nth-of-type(2) { visibility: hidden; }
 #empty { position: absolute; inset: 12px; z-index: 1; width: auto; display: flex; align-items: center; padding: 0;
@@ -102,36 +137,43 @@ body.peek #stage .slider-wrap img:nth-of-type(2) { visibility: hidden; }
 #stage-wrap:has(.slider-wrap) #empty { display: none; }
 body.dragging #stage-wrap { outline: 2px dashed #56B4E9; outline-offset: -8px; }
 
-#legend { padding: 0; min-height: 20px; }
-.legend { display: flex; gap: 14px; align-items: center; font-size: 12px; color: #9aa5b1; line-height: 18px; height: 20px;
-  white-space: nowrap; }
+#caption { position: absolute; left: 8px; top: 6px; width: auto; z-index: 40; pointer-events: none; }
+#caption p { margin: 0; font-size: 11.5px; color: #9aa5b1; text-shadow: 0 0 4px #000, 0 0 2px #000; } #stage-wrap:not(:has(.slider-wrap)) #caption { display: none; }
+#legend { min-height: 36px; }
+.legend { display: flex; flex-wrap: wrap; gap: 0 14px; align-items: center; font-size: 12px; color: #9aa5b1; line-height: 18px; }
 .legend .key i { display: inline-block; width: 14px; height: 3px; margin-right: 5px; vertical-align: middle; }
 .legend .scale { display: inline-flex; gap: 6px; align-items: center; color: #e6e9ed; font-variant-numeric: tabular-nums; }
-.legend .ramp { display: inline-block; width: 150px; height: 10px; border-radius: 2px; border: 1px solid #3a4653;
-  position: relative; }
-.legend .middle { position: absolute; left: 50%; top: -5px; transform: translateX(-50%); font: 10px system-ui;
-  color: #fff; line-height: 18px; }
-.legend .what { overflow: hidden; text-overflow: ellipsis; flex: 1 1 auto; min-width: 0; }
-.legend .peek { color: #7f8b97; }
+.legend .ramp { display: inline-block; width: 150px; height: 10px; border-radius: 2px; border: 1px solid #3a4653; }
+#legend .what { color: #c5ccd4; } #legend .peek { margin-left: auto; color: #9aa5b1; }
+#legend .how { flex: 1 0 100%; font-size: 11.5px; color: #9aa5b1; }
 
-.controls { gap: 8px 14px; flex-wrap: wrap; align-items: flex-end; }
-.controls > * { flex: 0 1 auto !important; width: auto; padding: 0 !important; border: 0 !important; min-width: 0 !important;
-  background: none !important; overflow: visible !important; }
-.controls .block { padding: 0; border: 0; background: none; box-shadow: none; overflow: visible; }
-.controls span[data-testid=block-info], .controls label > span { font-size: 11.5px; color: #9aa5b1; margin-bottom: 2px; }
-.controls .wrap label, .controls fieldset label { padding: 3px 9px 3px 7px !important; }
-.controls .wrap label span { color: #e6e9ed !important; font-size: 12.5px; margin: 0; }
-#opacity { flex: 1 1 150px !important; max-width: 240px; }
-#frame { flex: 1 1 220px !important; max-width: 420px; }
-#class { width: 210px; } #colours { width: 116px; }
-#class input, #colours input { height: 30px; }
+#controls { gap: 6px; }
+.controls { gap: 6px 22px; flex-wrap: wrap; align-items: flex-end; }
+.controls .form { display: contents; }
+.controls .block { flex: 0 0 auto; width: auto; margin: 0; min-width: 0 !important; padding: 0; border: 0 !important; background: none;
+  box-shadow: none; overflow: visible !important; }
+.controls span[data-testid=block-info], #spacing span[data-testid=block-info] { font-size: 11.5px; line-height: 15px;
+  color: #9aa5b1; margin: 0 0 2px; background: none; padding: 0; }
+.controls fieldset .wrap { flex-wrap: nowrap; gap: 4px; }
+.controls fieldset label { padding: 0 9px 0 7px; height: 28px; gap: 6px; border: 1px solid #2a323c; font-size: 12.5px; }
+.controls fieldset label span { margin: 0; }
+.controls input[type=number] { height: 18px; width: 46px; padding: 0 4px; font-size: 11.5px; }
+.controls .min_value, .controls .max_value { display: none; }
+.controls .slider_input_container { height: 28px; }
+.controls .head { margin: 0; height: 17px; align-items: center; }
+#opacity.block { flex: 1 1 120px; max-width: 190px; }
+#frame.block { flex: 1 1 140px; max-width: 260px; }
+#class.block { width: 200px; } #colours.block { width: 112px; }
+.controls .container .wrap { min-height: 28px; height: 28px; border-radius: 4px; }
+.controls .wrap-inner { padding: 0 4px; }
+.controls .container input { height: 26px; margin: 0; font-size: 12.5px; }
 
 #answer { padding: 0; }
 #answer h2 { font-size: 23px; line-height: 28px; font-weight: 600; margin: 2px 0 2px; color: #fff; }
 #answer h3 { font-size: 12px; font-weight: 600; color: #9aa5b1; margin: 14px 0 5px; padding-bottom: 3px;
   border-bottom: 1px solid #2a323c; letter-spacing: .02em; }
 #answer .band { margin: 0 0 6px; display: flex; flex-wrap: wrap; gap: 0 8px; align-items: baseline; font-size: 16px; }
-#answer .band small { color: #9aa5b1; font-size: 12px; flex: 1 1 220px; }
+#answer .band small { color: #9aa5b1; font-size: 12px; flex: 1 0 100%; }
 #answer .dot { display: inline-block; width: 13px; height: 13px; border-radius: 50%; align-self: center; }
 #answer .number { font-variant-numeric: tabular-nums; }
 #answer .sentence { margin: 0; font-size: 14.5px; line-height: 20px; color: #e6e9ed; }
@@ -152,7 +194,8 @@ body.dragging #stage-wrap { outline: 2px dashed #56B4E9; outline-offset: -8px; }
   font-size: 11px; }
 #answer .ok .sign { background: #0b4d3b; color: #7fe0c0; } #answer .mind .sign { background: #5a4310; color: #ffd27a; }
 #answer table.lesions { width: 100%; border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
-#answer table.lesions th, #answer table.lesions td { text-align: left; padding: 2px 8px 2px 0; border: 0; font-weight: 400;
+#answer table.lesions, #answer table.lesions * { border: 0 !important; background: none !important; }
+#answer table.lesions th, #answer table.lesions td { text-align: left; padding: 2px 8px 2px 0; font-weight: 400;
   color: #e6e9ed; }
 #answer table.lesions thead th { color: #9aa5b1; font-size: 11.5px; }
 #answer .none, #answer .about { font-size: 12px; color: #9aa5b1; margin: 4px 0 0; }
@@ -160,32 +203,38 @@ body.dragging #stage-wrap { outline: 2px dashed #56B4E9; outline-offset: -8px; }
 #answer .waiting h2 { color: #c5ccd4; font-weight: 500; font-size: 19px; } #answer .waiting p { color: #9aa5b1; margin: 0; }
 #right .form, #right .block { box-shadow: none; }
 #measure { align-items: end; gap: 6px; flex-wrap: wrap; }
-#spacing { flex: 1 1 150px !important; min-width: 150px !important; padding: 0; border: 0; background: none; }
-#spacing span[data-testid=block-info] { font-size: 11.5px; color: #9aa5b1; margin-bottom: 2px; }
+#measure .form { border: 0; background: none; }
+#spacing { flex: 0 1 240px; margin: 0; padding: 0; border: 0; background: none; }
+#spacing input { height: 28px; padding: 2px 8px; border: 1px solid #2a323c; border-radius: 4px; }
 #spacing-note { padding: 0; } #spacing-note p { margin: 0; font-size: 12.5px; color: #ffb38a; }
 #downloads { gap: 5px; flex-wrap: wrap; }
 #downloads button { flex: 1 1 auto; min-width: 96px !important; font-size: 12px; font-weight: 400; padding: 4px 8px; }
 #bottom { padding: 6px 0 2px; color: #9aa5b1; font-size: 12px; border-top: 1px solid #1a2027; }
 #bottom p { margin: 0; }
+footer .divider { display: none !important; }
 footer { margin: 0 !important; padding: 2px 0 6px !important; font-size: 11px !important; }
 #model-page { max-width: 980px; }
-#facts table { border-collapse: collapse; } #facts th, #facts td { text-align: left; padding: 3px 18px 3px 0;
-  vertical-align: top; font-weight: 400; border: 0; overflow-wrap: anywhere; } #facts th { color: #9aa5b1; white-space: nowrap; }
-#facts h2, #card-title h2 { font-size: 15px; margin: 10px 0 6px; }
+#facts table { border-collapse: collapse; } #facts table, #facts table * { border: 0 !important; background: none !important; }
+#facts th, #facts td { text-align: left; padding: 3px 18px 3px 0; vertical-align: top; font-weight: 400;
+  overflow-wrap: anywhere; color: #e6e9ed; }
+#facts th { color: #9aa5b1; white-space: nowrap; }
+#facts h2, #card-title h2 { font-size: 13px; font-weight: 600; color: #9aa5b1; margin: 12px 0 6px; padding-bottom: 3px;
+  border-bottom: 1px solid #2a323c; }
+#card h1 { font-size: 20px; margin-top: 4px; } #card h2 { font-size: 16px; } #card h3 { font-size: 14px; }
+#card table { display: block; overflow-x: auto; }
 
 @media (max-width: 900px) {
-  :root { --stage: clamp(260px, 68vw, 560px); }
-  #work { flex-direction: column; }
+  #work { --stage: clamp(240px, 76vw, 560px); flex-direction: column; }
   #left { display: contents; }
   #left > * { order: 1; } #right { order: 2; max-width: none; width: 100%; min-width: 0 !important; }
   #left > #controls { order: 3; }
   #intake { flex-direction: column; align-items: stretch; }
   #examples { overflow-x: auto; max-width: 100%; padding-bottom: 4px; }
-  #note { min-height: 16px; }
-  .legend { flex-wrap: wrap; height: auto; gap: 4px 12px; white-space: normal; } .legend .peek { display: none; }
-  .legend .what { flex-basis: 100%; }
-  #tabs > .tab-wrapper { padding-left: 70px; padding-right: 142px; }
-  #opacity, #frame { max-width: none; flex-basis: 100% !important; }
+  #note { height: auto; min-height: 16px; }
+  .legend .peek { display: none; } .legend .what { flex-basis: 100%; }
+  #tabs > .tab-wrapper { padding: 32px 0 0; height: 66px; }
+  .controls { gap: 8px 14px; }
+  #opacity.block, #frame.block { max-width: none; flex: 1 1 100%; }
   #work, #right { gap: 8px; }
 }
 @media (max-width: 420px) { #language label { padding: 4px 5px; } .example { min-width: 70px !important; } }
@@ -319,8 +368,13 @@ def script() -> str:
     """The browser's part, with its words in both languages."""
     import json
 
-    said = {key: TEXTS[key] for key in ("file-error", "too-large", "upload-failed", "as-scanned", "stage")}
-    return _SCRIPT.replace("%LIMIT%", str(MAX_BYTES)).replace("%WORDS%", json.dumps(said, ensure_ascii=False))
+    said = {
+        key: TEXTS[key]
+        for key in ("file-error", "too-large", "upload-failed", "as-scanned", "stage")
+    }
+    return _SCRIPT.replace("%LIMIT%", str(MAX_BYTES)).replace(
+        "%WORDS%", json.dumps(said, ensure_ascii=False)
+    )
 
 
 # Which language: the one chosen here before, else the browser's.
@@ -330,10 +384,10 @@ READ_LANGUAGE = """() => {
   if (chosen !== "en" && chosen !== "es")
     chosen = (navigator.language || "en").toLowerCase().startsWith("es") ? "es" : "en";
   document.documentElement.lang = chosen;
-  return chosen;
+  return [chosen];
 }"""
-KEEP_LANGUAGE = """(chosen) => {
+KEEP_LANGUAGE = """(chosen, ...others) => {
   document.documentElement.lang = chosen;
   try { localStorage.setItem("hcc_xai_language", chosen); } catch (error) { /* storage is off */ }
-  return chosen;
+  return [chosen, ...others];
 }"""

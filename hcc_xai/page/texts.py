@@ -6,7 +6,10 @@ has been asked; the switch then sets them from here, as `gr.I18n` itself knows n
 
 from __future__ import annotations
 
+# ruff: noqa: E501  (sentences, kept whole)
 import re
+from functools import lru_cache
+from typing import Any
 
 from hcc_xai.words import LANGUAGES, check_language
 
@@ -17,13 +20,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "model": ("Model", "Modelo"),
     "language": ("Language", "Idioma"),
     "choose": ("Choose a picture", "Elegir una imagen"),
-    "hint": ("or drop it anywhere, or paste it. PNG, JPEG, TIFF, BMP, WebP, DICOM.",
-             "o suéltela en cualquier parte, o péguela. PNG, JPEG, TIFF, BMP, WebP, DICOM."),
+    "hint": (
+        "or drop it anywhere, or paste it. PNG, JPEG, TIFF, BMP, WebP, DICOM.",
+        "o suéltela en cualquier parte, o péguela. PNG, JPEG, TIFF, BMP, WebP, DICOM.",
+    ),
     "examples": ("Simulated examples", "Ejemplos simulados"),
     "empty": ("Drop a liver ultrasound here", "Suelte aquí una ecografía hepática"),
-    "empty-more": ("or paste it, choose a file, or click an example. It runs at once.",
-                   "o péguela, elija un archivo o pulse un ejemplo. Se analiza al momento."),
+    "empty-more": (
+        "or paste it, choose a file, or click an example. It runs at once.",
+        "o péguela, elija un archivo o pulse un ejemplo. Se analiza al momento.",
+    ),
     "stage": ("As scanned | explained", "Original | explicada"),
+    "caption": (
+        "◂ as scanned · move the bar · explained ▸",
+        "◂ original · mueva la barra · explicada ▸",
+    ),
     "show": ("Show", "Mostrar"),
     "lesion": ("lesion", "lesión"),
     "liver": ("liver", "hígado"),
@@ -46,10 +57,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "get-json": ("Numbers (JSON)", "Datos (JSON)"),
     "more": ("Measure and download", "Medir y descargar"),
     "waiting": ("No picture yet.", "Aún no hay imagen."),
-    "waiting-more": ("The answer will stand here: what was found, how sure, and why.",
-                     "Aquí aparecerá la respuesta: qué se ha encontrado, con qué seguridad y por qué."),
-    "sure-not-dangerous": ("The colour says how sure the answer is, not how dangerous.",
-                           "El color indica lo segura que es la respuesta, no su gravedad."),
+    "waiting-more": (
+        "The answer will stand here: what was found, how sure, and why.",
+        "Aquí aparecerá la respuesta: qué se ha encontrado, con qué seguridad y por qué.",
+    ),
+    "sure-not-dangerous": (
+        "The colour says how sure the answer is, not how dangerous.",
+        "El color indica lo segura que es la respuesta, no su gravedad.",
+    ),
     "probabilities": ("Probabilities", "Probabilidades"),
     "trust": ("Can I trust this?", "¿Puedo fiarme?"),
     "ok": ("in order", "correcto"),
@@ -60,13 +75,23 @@ TEXTS: dict[str, tuple[str, str]] = {
     "note": ("note", "aviso"),
     "stopped": ("stopped", "detenida"),
     "checked": ("looks like a liver ultrasound", "parece una ecografía hepática"),
-    "calibrated": ("Calibrated: of answers with {percent}, about that share is right.",
-                   "Calibrada: de las respuestas con {percent}, acierta aproximadamente esa proporción."),
-    "shares": ("{lesion} in lesions, {liver} in the rest of the liver, {elsewhere} elsewhere",
-               "{lesion} en lesiones, {liver} en el resto del hígado, {elsewhere} fuera"),
+    "calibrated": (
+        "Calibrated: of answers with {percent}, about that share is right.",
+        "Calibrada: de las respuestas con {percent}, acierta aproximadamente esa proporción.",
+    ),
+    "shares": (
+        "{lesion} in lesions, {liver} in the rest of the liver, {elsewhere} elsewhere",
+        "{lesion} en lesiones, {liver} en el resto del hígado, {elsewhere} fuera",
+    ),
     "no-evidence": ("no evidence speaks for this answer", "ninguna evidencia apoya esta respuesta"),
-    "hiding": ("hiding the lesions: {before} → {after}", "al ocultar las lesiones: {before} → {after}"),
-    "hiding-elsewhere": ("hiding as much elsewhere: {before} → {after}", "al ocultar otro tanto: {before} → {after}"),
+    "hiding": (
+        "hiding the lesions: {before} → {after}",
+        "al ocultar las lesiones: {before} → {after}",
+    ),
+    "hiding-elsewhere": (
+        "hiding as much elsewhere: {before} → {after}",
+        "al ocultar otro tanto: {before} → {after}",
+    ),
     "hiding-wait": ("hiding the lesions: …", "al ocultar las lesiones: …"),
     "lesions": ("Lesions", "Lesiones"),
     "none": ("none outlined", "ninguna delineada"),
@@ -74,35 +99,64 @@ TEXTS: dict[str, tuple[str, str]] = {
     "depth": ("depth", "profundidad"),
     "area": ("area", "área"),
     "further": ("{count} smaller ones are in the JSON.", "Hay {count} menores en el JSON."),
-    "pixels-only": ("Sizes are in pixels: the file states no spacing.",
-                    "Tamaños en píxeles: el archivo no indica la escala."),
-    "about": ("{source} · {width} × {height} px{frame} · {model} · {seconds} s",
-              "{source} · {width} × {height} px{frame} · {model} · {seconds} s"),
+    "pixels-only": (
+        "Sizes are in pixels: the file states no spacing.",
+        "Tamaños en píxeles: el archivo no indica la escala.",
+    ),
+    "about": (
+        "{source} · {width} × {height} px{frame} · {model} · {seconds} s",
+        "{source} · {width} × {height} px{frame} · {model} · {seconds} s",
+    ),
     "about-frame": (" · frame {frame} of {frames}", " · fotograma {frame} de {frames}"),
-    "legend-cam": ("evidence for “{title}” (Grad-CAM++: one weight a channel; forgets where the pooling looked)",
-                   "evidencia de «{title}» (Grad-CAM++: un peso por canal; olvida dónde miró la red)"),
-    "legend-contribution": ("against | for “{title}” (contribution: exact shares of the logit)",
-                            "en contra | a favor de «{title}» (contribución: partes exactas del logit)"),
+    "legend-cam": ("evidence for “{title}”", "evidencia de «{title}»"),
+    "legend-contribution": (
+        "against (blue) or for (red) “{title}”",
+        "en contra (azul) o a favor (rojo) de «{title}»",
+    ),
+    "how-cam": (
+        "Grad-CAM++: one weight a channel, so it forgets where the network looked. Contribution is exact.",
+        "Grad-CAM++: un peso por canal, por lo que olvida dónde miró la red. La contribución es exacta.",
+    ),
+    "how-contribution": (
+        "Contribution: what each spot adds to the answer, exactly; all spots together are the answer.",
+        "Contribución: lo que cada punto suma a la respuesta, con exactitud; todos juntos la forman.",
+    ),
     "legend-off": ("no heatmap", "sin mapa de calor"),
     "peek": ("Hold O to see what lies under it", "Mantenga O para ver lo que hay debajo"),
     "file-error": ("Not analyzed.", "No analizada."),
     "spacing-error": ("Not measured.", "No medida."),
-    "gone": ("This answer was put away to save memory; drop the picture again.",
-             "Esta respuesta se descartó para ahorrar memoria; vuelva a soltar la imagen."),
-    "failed": ("Something went wrong inside the program, not with your picture; try again.",
-               "Algo ha fallado en el programa, no en su imagen; inténtelo de nuevo."),
-    "upload-failed": ("The file could not be sent; check its size and name, and that the program still runs.",
-                      "No se ha podido enviar el archivo; compruebe su tamaño y nombre, y que el programa sigue activo."),
-    "too-large": ("This file is too large: at most {limit} MB are read.",
-                  "El archivo es demasiado grande: se leen como máximo {limit} MB."),
-    "no-number": ("“{value}” is no number; write it like 0.21.",
-                  "«{value}» no es un número; escríbalo como 0,21."),
-    "device": ("Research software, not a medical device.",
-               "Programa de investigación; no es un producto sanitario."),
-    "stays": ("Nothing leaves this computer; nothing is kept.",
-              "Nada sale de este equipo y nada se guarda."),
-    "shared": ("This page runs on a shared server: send no patient's picture. Nothing is kept.",
-               "Esta página funciona en un servidor compartido: no envíe imágenes de pacientes. Nada se guarda."),
+    "gone": (
+        "This answer was put away to save memory; drop the picture again.",
+        "Esta respuesta se descartó para ahorrar memoria; vuelva a soltar la imagen.",
+    ),
+    "failed": (
+        "Something went wrong inside the program, not with your picture; try again.",
+        "Algo ha fallado en el programa, no en su imagen; inténtelo de nuevo.",
+    ),
+    "upload-failed": (
+        "The file could not be sent; check its size and name, and that the program still runs.",
+        "No se ha podido enviar el archivo; compruebe su tamaño y nombre, y que el programa sigue activo.",
+    ),
+    "too-large": (
+        "This file is too large: at most {limit} MB are read.",
+        "El archivo es demasiado grande: se leen como máximo {limit} MB.",
+    ),
+    "no-number": (
+        "“{value}” is no number; write it like 0.21.",
+        "«{value}» no es un número; escríbalo como 0,21.",
+    ),
+    "device": (
+        "Research software, not a medical device.",
+        "Programa de investigación; no es un producto sanitario.",
+    ),
+    "stays": (
+        "Nothing leaves this computer; nothing is kept.",
+        "Nada sale de este equipo y nada se guarda.",
+    ),
+    "shared": (
+        "This page runs on a shared server: send no patient's picture. Nothing is kept.",
+        "Esta página funciona en un servidor compartido: no envíe imágenes de pacientes. Nada se guarda.",
+    ),
     "as-scanned": ("The picture as scanned.", "La imagen original."),
     "example-normal": ("no mass", "sin masa"),
     "example-benign": ("benign", "benigna"),
@@ -130,35 +184,72 @@ _KINDS_EN = r"a PNG, JPEG, TIFF, BMP, WebP, GIF or DICOM file"
 _KINDS_ES = "un PNG, JPEG, TIFF, BMP, WebP, GIF o DICOM"
 # What a user can meet, in the library's English, and the same as a Spanish reader would write it.
 _ERRORS: tuple[tuple[str, str], ...] = (
-    (r"This file is cut short: .*", "El archivo está incompleto: falta parte de la imagen; cópielo o expórtelo de nuevo."),
-    (r"This file is damaged or of an unsupported kind; .*",
-     "El archivo está dañado o no es compatible; expórtelo de nuevo como PNG o DICOM sin comprimir."),
-    (r"This DICOM file holds no picture .*",
-     "Este archivo DICOM no contiene ninguna imagen (puede ser un informe, un plan o un índice de carpeta)."),
-    (r"This DICOM file holds a film .*",
-     "Este archivo DICOM contiene un vídeo (MPEG, H.264 o H.265); expórtelo como imágenes sueltas."),
-    (r"This picture is one even shade: .*", "La imagen es de un solo tono: no hay nada que ver en ella."),
+    (
+        r"This file is cut short: .*",
+        "El archivo está incompleto: falta parte de la imagen; cópielo o expórtelo de nuevo.",
+    ),
+    (
+        r"This file is damaged or of an unsupported kind; .*",
+        "El archivo está dañado o no es compatible; expórtelo de nuevo como PNG o DICOM sin comprimir.",
+    ),
+    (
+        r"This DICOM file holds no picture .*",
+        "Este archivo DICOM no contiene ninguna imagen (puede ser un informe, un plan o un índice de carpeta).",
+    ),
+    (
+        r"This DICOM file holds a film .*",
+        "Este archivo DICOM contiene un vídeo (MPEG, H.264 o H.265); expórtelo como imágenes sueltas.",
+    ),
+    (
+        r"This picture is one even shade: .*",
+        "La imagen es de un solo tono: no hay nada que ver en ella.",
+    ),
     (rf"This file is empty; choose {_KINDS_EN}\.", f"El archivo está vacío; elija {_KINDS_ES}."),
-    (rf"This file holds text; choose {_KINDS_EN}\.", f"El archivo contiene texto; elija {_KINDS_ES}."),
-    (rf"This file is an SVG drawing; choose {_KINDS_EN}\.", f"El archivo es un dibujo SVG; elija {_KINDS_ES}."),
-    (rf"This file is a PDF document; choose {_KINDS_EN}\.", f"El archivo es un documento PDF; elija {_KINDS_ES}."),
-    (rf"This file is a film or an HEIC picture; choose {_KINDS_EN}\.",
-     f"El archivo es un vídeo o una imagen HEIC; elija {_KINDS_ES}."),
-    (r"This file is a (?:ZIP|compressed) archive \(unpack it first\); .*",
-     f"El archivo está comprimido (descomprímalo antes); elija {_KINDS_ES}."),
-    (rf"This file is not a picture that can be read; choose {_KINDS_EN}\.",
-     f"El archivo no es una imagen legible; elija {_KINDS_ES}."),
-    (r"This file is too large: (?:inflated it exceeds|at most) (\d+) MB(?: are read)?\.",
-     r"El archivo es demasiado grande: se leen como máximo \1 MB."),
-    (r"This picture is too large(?: \((\d+) x (\d+) pixels\))?: at most (\d+) megapixels are read\.",
-     r"La imagen es demasiado grande: se leen como máximo \3 megapíxeles."),
-    (r"This picture is too small \((\d+) x (\d+) pixels\): a side needs at least (\d+)\.",
-     r"La imagen es demasiado pequeña (\1 × \2 píxeles): cada lado necesita al menos \3."),
-    (r"This picture holds values that are not numbers .*",
-     "La imagen contiene valores que no son números (NaN o infinitos)."),
+    (
+        rf"This file holds text; choose {_KINDS_EN}\.",
+        f"El archivo contiene texto; elija {_KINDS_ES}.",
+    ),
+    (
+        rf"This file is an SVG drawing; choose {_KINDS_EN}\.",
+        f"El archivo es un dibujo SVG; elija {_KINDS_ES}.",
+    ),
+    (
+        rf"This file is a PDF document; choose {_KINDS_EN}\.",
+        f"El archivo es un documento PDF; elija {_KINDS_ES}.",
+    ),
+    (
+        rf"This file is a film or an HEIC picture; choose {_KINDS_EN}\.",
+        f"El archivo es un vídeo o una imagen HEIC; elija {_KINDS_ES}.",
+    ),
+    (
+        r"This file is a (?:ZIP|compressed) archive \(unpack it first\); .*",
+        f"El archivo está comprimido (descomprímalo antes); elija {_KINDS_ES}.",
+    ),
+    (
+        rf"This file is not a picture that can be read; choose {_KINDS_EN}\.",
+        f"El archivo no es una imagen legible; elija {_KINDS_ES}.",
+    ),
+    (
+        r"This file is too large: (?:inflated it exceeds|at most) (\d+) MB(?: are read)?\.",
+        r"El archivo es demasiado grande: se leen como máximo \1 MB.",
+    ),
+    (
+        r"This picture is too large(?: \((\d+) x (\d+) pixels\))?: at most (\d+) megapixels are read\.",
+        r"La imagen es demasiado grande: se leen como máximo \3 megapíxeles.",
+    ),
+    (
+        r"This picture is too small \((\d+) x (\d+) pixels\): a side needs at least (\d+)\.",
+        r"La imagen es demasiado pequeña (\1 × \2 píxeles): cada lado necesita al menos \3.",
+    ),
+    (
+        r"This picture holds values that are not numbers .*",
+        "La imagen contiene valores que no son números (NaN o infinitos).",
+    ),
     (r"Frame (\d+) is not in this picture: .*", r"La imagen no tiene el fotograma \1."),
-    (r"A pixel must measure more than 0 and at most (\d+) mm, got (.+)\.",
-     r"Un píxel debe medir más de 0 y como máximo \1 mm; se ha indicado \2."),
+    (
+        r"A pixel must measure more than 0 and at most (\d+) mm, got (.+)\.",
+        r"Un píxel debe medir más de 0 y como máximo \1 mm; se ha indicado \2.",
+    ),
 )
 
 
@@ -178,6 +269,16 @@ def error(message: str, language: str) -> str:
     return f"No se ha podido leer. Motivo, en inglés: {message}"
 
 
-def translations() -> dict[str, dict[str, str]]:
-    """Language -> key -> text, as `gr.I18n` takes them."""
-    return {language: {key: both[i] for key, both in TEXTS.items()} for i, language in enumerate(LANGUAGES)}
+@lru_cache(maxsize=1)
+def translator() -> Any:
+    """The `gr.I18n` of all texts."""
+    import gradio as gr
+
+    return gr.I18n(
+        **{x: {key: both[i] for key, both in TEXTS.items()} for i, x in enumerate(LANGUAGES)}
+    )
+
+
+def i18n(key: str) -> Any:
+    """A text that the browser shows in its own language until Python has set one."""
+    return translator()(key)

@@ -1,0 +1,143 @@
+"""Confidence that means something: temperature, prediction sets, and how good both are. NumPy only.
+
+Both are fitted on out-of-fold logits (each image answered by a network trained without it) and
+carry the hash of the weights that they were fitted for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from hcc_xai.errors import ArgumentError, BundleError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibration.json` holds.
+
+    Attributes:
+        labels: in the order of the logits.
+        temperature: that logits are divided by, above 0.
+        alpha: share of images whose true label a prediction set may miss.
+        limits: per label, the least calibrated probability that puts it into the set.
+        counts: per label, the images that its limit was fitted on; below 1 / alpha - 1 nothing can
+            be promised and the label is in every set.
+        weights_sha256: of the weights that this belongs to.
+    """
+
+    labels: tuple[str, ...]
+    temperature: float
+    alpha: float
+    limits: tuple[float, ...]
+    counts: tuple[int, ...]
+    weights_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.01 <= self.temperature <= 100 or not 0 < self.alpha < 1:
+            raise BundleError("calibration.json: temperature or alpha is out of range")
+        if not len(self.labels) == len(self.limits) == len(self.counts):
+            raise BundleError("calibration.json: labels, limits and counts differ in length")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Calibration:
+        """The calibration that `to_dict` made.
+
+        Raises:
+            BundleError: a key is missing or unknown, or a value is out of range.
+        """
+        known = {f.name for f in fields(cls)}
+        if set(given) != known:
+            raise BundleError(f"calibration.json: keys are {sorted(given)}, wanted {sorted(known)}")
+        lists = {k: tuple(given[k]) for k in ("labels", "limits", "counts")}
+        return cls(**{**given, **lists})
+
+    def probabilities(self, logits: NDArray[Any]) -> Floats:
+        """Calibrated probabilities. (..., K) -> (..., K)."""
+        return softmax(np.asarray(logits, np.float64) / self.temperature)
+
+    def prediction_set(self, probabilities: Sequence[float]) -> tuple[str, ...]:
+        """The labels that cannot be ruled out, in the bundle's order; may be empty."""
+        pairs = zip(self.labels, probabilities, self.limits, strict=True)
+        return tuple(label for label, value, limit in pairs if value >= limit)
+
+
+def softmax(logits: NDArray[Any]) -> Floats:
+    """(..., K) -> (..., K), summing to one."""
+    odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+    total: Floats = odds / odds.sum(-1, keepdims=True)
+    return total
+
+
+def fit(
+    logits: NDArray[Any], truth: NDArray[Any], labels: Sequence[str], *, alpha: float = 0.1
+) -> Calibration:
+    """Temperature by least log loss (Guo et al. 2017), then class-conditional (Mondrian) conformal
+    limits (Vovk 2012): a label's limit is the ceil((n + 1)(1 - alpha))-th largest probability that
+    its own images got.
+
+    Args:
+        logits: (N, K), out of fold. truth: (N,) index of the true label.
+
+    Raises:
+        ArgumentError: shapes that do not fit, fewer than ten images, a value that is not finite.
+    """
+    logits, truth = np.asarray(logits, np.float64), np.asarray(truth)
+    if logits.ndim != 2 or logits.shape != (len(truth), len(labels)) or len(truth) < 10:
+        raise ArgumentError(f"logits are {logits.shape}, truth {truth.shape}; wanted (N, K), (N,)")
+    if not np.isfinite(logits).all():
+        raise ArgumentError("some logits are not finite")
+    found = minimize_scalar(
+        lambda t: log_loss(softmax(logits / np.exp(t)), truth), bounds=(-3, 3), method="bounded"
+    )
+    temperature = float(np.exp(found.x))
+    chances = softmax(logits / temperature)
+    limits, counts = [], []
+    for index in range(len(labels)):
+        own = np.sort(chances[truth == index, index])[::-1]
+        rank = int(np.ceil((len(own) + 1) * (1 - alpha)))
+        limits.append(float(own[rank - 1]) if rank <= len(own) else 0.0)
+        counts.append(len(own))
+    return Calibration(tuple(labels), temperature, alpha, tuple(limits), tuple(counts))
+
+
+def log_loss(chances: Floats, truth: NDArray[Any]) -> float:
+    """Mean negative log probability of the true label. (N, K), (N,)."""
+    picked = chances[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(picked, 1e-12)).mean())
+
+
+def brier(chances: Floats, truth: NDArray[Any]) -> float:
+    """Mean squared distance to the one-hot truth (Brier 1950), 0 to 2. (N, K), (N,)."""
+    return float(((chances - np.eye(chances.shape[1])[truth]) ** 2).sum(1).mean())
+
+
+def reliability(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> Floats:
+    """Equal-mass bins of (mean confidence, share right, images). (N,), (N,) -> (bins, 3)."""
+    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
+    return np.array([[confidence[p].mean(), right[p].mean(), len(p)] for p in parts if len(p)])
+
+
+def ece(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> float:
+    """Expected calibration error over equal-mass bins, 0 to 1."""
+    table = reliability(confidence, right, bins=bins)
+    return float((abs(table[:, 0] - table[:, 1]) * table[:, 2]).sum() / table[:, 2].sum())
+
+
+def ece_if_perfect(confidence: Floats, *, bins: int = 10, draws: int = 200, seed: int = 0) -> float:
+    """The ECE that a perfectly calibrated model would score with these confidences, at this n."""
+    rng = np.random.default_rng(seed)
+    scores = [
+        ece(confidence, rng.random(len(confidence)) < confidence, bins=bins) for _ in range(draws)
+    ]
+    return float(np.mean(scores))

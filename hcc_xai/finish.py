@@ -1,0 +1,223 @@
+"""After a training: what is fitted to a network's out-of-fold answers, and how good it is.
+
+Fitting and measuring never share an image: for the figures, each fold is calibrated by the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcc_xai import calibration
+from hcc_xai.bundle import CARD, Bundle, load_bundle
+from hcc_xai.calibration import Calibration, Floats
+from hcc_xai.errors import DataError
+from hcc_xai.evaluate import read_rows
+
+_BEGIN, _END = "<!-- finish: begin -->", "<!-- finish: end -->"
+_RESAMPLES = 1000
+
+
+def finish(bundle: str | Path, out_of_fold: str | Path, *, alpha: float = 0.1) -> dict[str, Any]:
+    """Fit the calibration of a bundle and write `calibration.json` and its section of the card.
+
+    Args:
+        bundle: folder of the bundle that ships.
+        out_of_fold: what `evaluate` wrote for networks that were trained the same way.
+        alpha: share that a prediction set may miss.
+
+    Returns:
+        The figures of the card's section.
+
+    Raises:
+        DataError: the rows are missing or of other labels. BundleError: no bundle.
+    """
+    loaded = load_bundle(bundle)
+    labels = loaded.config.network.labels
+    rows = read_rows(out_of_fold)
+    if not rows or tuple(rows[0]["logits"]) != labels:
+        raise DataError(f"{out_of_fold} does not hold answers for {', '.join(labels)}")
+    logits = np.array([[row["logits"][k] for k in labels] for row in rows])
+    truth = np.array([labels.index(row["label"]) for row in rows])
+    folds = np.array([row["fold"] for row in rows])
+    strata = np.array([row["stratum"] for row in rows])
+    fitted = calibration.fit(logits, truth, labels, alpha=alpha)
+    figures = measure(logits, truth, folds, strata, loaded, alpha=alpha)
+    whole = replace(fitted, weights_sha256=loaded.weights_sha256)
+    _write(loaded.path / "calibration.json", json.dumps(whole.to_dict(), indent=1) + "\n")
+    card = loaded.card.split(_BEGIN)[0].rstrip()
+    section = _section(whole, figures, loaded)
+    _write(loaded.path / CARD, f"{card}\n\n{_BEGIN}\n{section}\n{_END}\n")
+    return figures
+
+
+def measure(
+    logits: Floats,
+    truth: NDArray[Any],
+    folds: NDArray[Any],
+    strata: NDArray[Any],
+    bundle: Bundle,
+    *,
+    alpha: float,
+) -> dict[str, Any]:
+    """Calibration, bands and coverage, each fold calibrated by the others.
+
+    Returns:
+        name -> [value, low, high, n], 95 % bootstrap intervals by image; "bins" before and after.
+    """
+    labels = bundle.config.network.labels
+    chances = np.zeros_like(logits)
+    held = np.zeros(logits.shape, bool)  # whether a label is in the image's set
+    for fold in np.unique(folds):
+        others: Calibration = calibration.fit(
+            logits[folds != fold], truth[folds != fold], labels, alpha=alpha
+        )
+        mine = folds == fold
+        chances[mine] = others.probabilities(logits[mine])
+        held[mine] = chances[mine] >= np.array(others.limits)
+    raw = calibration.softmax(logits)
+    figures: dict[str, Any] = {}
+    for name, p in (("raw", raw), ("calibrated", chances)):
+        top, right = p.max(1), p.argmax(1) == truth
+        figures[f"ece_{name}"] = _interval(partial(_ece_of, top, right), truth)
+        figures[f"brier_{name}"] = _interval(partial(_of, calibration.brier, p, truth), truth)
+        figures[f"log_loss_{name}"] = _interval(partial(_of, calibration.log_loss, p, truth), truth)
+        figures[f"bins_{name}"] = calibration.reliability(top, right).round(3).tolist()
+        figures[f"ece_if_perfect_{name}"] = calibration.ece_if_perfect(top)
+    figures |= _bands(chances, held, truth, bundle)
+    covered = np.take_along_axis(held, truth[:, None], 1)[:, 0]
+    for index, label in enumerate(labels):
+        figures[f"coverage_{label}"] = _share(covered, truth == index)
+    for stratum in np.unique(strata):
+        figures[f"coverage_at_{stratum}"] = _share(covered, strata == stratum)
+    figures["set_size"] = _interval(lambda i: float(held[i].sum(1).mean()), truth)
+    figures["empty_sets"] = _share(held.sum(1) == 0, np.ones(len(truth), bool))
+    return figures
+
+
+def _ece_of(top: Floats, right: NDArray[np.bool_], i: NDArray[Any]) -> float:
+    return calibration.ece(top[i], right[i])
+
+
+def _of(
+    figure: Callable[[Floats, NDArray[Any]], float],
+    chances: Floats,
+    truth: NDArray[Any],
+    i: NDArray[Any],
+) -> float:
+    return figure(chances[i], truth[i])
+
+
+def _bands(
+    chances: Floats, held: NDArray[np.bool_], truth: NDArray[Any], bundle: Bundle
+) -> dict[str, Any]:
+    """How often each band was right; green also needs a single grade in the set."""
+    top, right = chances.max(1), chances.argmax(1) == truth
+    limits = bundle.config.bands
+    green = (top > limits["green"]) & (held.sum(1) <= 1)
+    amber = (top >= limits["amber"]) & ~green
+    parts = {"green": green, "amber": amber, "red": ~green & ~amber}
+    return {f"right_when_{band}": _share(right, part) for band, part in parts.items()}
+
+
+def _share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> list[float | None]:
+    picked = hits[among]
+    return _interval(lambda i: float(picked[i].mean()), picked)
+
+
+def _interval(
+    figure: Callable[[NDArray[Any]], float], items: Sequence[Any] | NDArray[Any]
+) -> list[float | None]:
+    """[value, low, high, n] of a figure of indices, by a seeded bootstrap."""
+    n = len(items)
+    if n == 0:
+        return [None, None, None, 0]
+    rng = np.random.default_rng(0)
+    values = [figure(rng.integers(n, size=n)) for _ in range(_RESAMPLES)]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return [figure(np.arange(n)), float(low), float(high), n]
+
+
+def _show(figure: Sequence[float | None], digits: int = 3) -> str:
+    value, low, high, n = figure
+    if value is None or low is None or high is None:
+        return "no images"
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f}), n = {n}"
+
+
+def _section(fitted: Calibration, figures: dict[str, Any], bundle: Bundle) -> str:
+    """The card's section, all of whose numbers come from the figures."""
+    lines = [
+        "## Confidence",
+        "",
+        f"Temperature {fitted.temperature:.2f}, fitted on out-of-fold logits of networks trained "
+        "as this one was. The figures below calibrate each fold by the others; 95 % bootstrap "
+        "intervals by image.",
+        "",
+        "| figure | raw | calibrated |",
+        "| --- | --- | --- |",
+    ]
+    for name, title in (
+        ("ece", "expected calibration error, 10 equal-mass bins"),
+        ("brier", "Brier score (0 to 2)"),
+        ("log_loss", "log loss"),
+    ):
+        pair = " | ".join(_show(figures[f"{name}_{x}"]) for x in ("raw", "calibrated"))
+        lines.append(f"| {title} | {pair} |")
+    perfect = " | ".join(f"{figures[f'ece_if_perfect_{x}']:.3f}" for x in ("raw", "calibrated"))
+    lines += [
+        f"| what a perfectly calibrated model would score in that error, at this n | {perfect} |",
+        "",
+        "Reliability after calibration (mean confidence, share right, images, in ten bins):",
+        "",
+        "| confidence | right | images |",
+        "| --- | --- | --- |",
+        *(f"| {c:.2f} | {r:.2f} | {int(n)} |" for c, r, n in figures["bins_calibrated"]),
+        "",
+        "| band | how often right |",
+        "| --- | --- |",
+    ]
+    bands = bundle.config.bands
+    words = {
+        "green": f"green (over {bands['green']}, one grade in the set)",
+        "amber": f"amber (from {bands['amber']})",
+        "red": "red (below)",
+    }
+    lines += [f"| {title} | {_show(figures[f'right_when_{b}'])} |" for b, title in words.items()]
+    lines += [
+        "",
+        f"Prediction sets aim to hold the true grade in {100 * (1 - fitted.alpha):.0f} % of the "
+        "images of every grade (class-conditional conformal). Fitted on out-of-fold scores they "
+        "are cross-conformal: that coverage is what is aimed at, and the guarantee is weaker. "
+        "On a scanner unlike those in the data nothing is guaranteed.",
+        "",
+        "| of | true grade in the set |",
+        "| --- | --- |",
+    ]
+    least = 1 / fitted.alpha - 1
+    for label, count in zip(fitted.labels, fitted.counts, strict=True):
+        weak = " (too few images: no guarantee)" if count < least else ""
+        lines.append(f"| {label}{weak} | {_show(figures[f'coverage_{label}'])} |")
+    at = "coverage_at_"
+    for name in sorted(k for k in figures if k.startswith(at)):
+        lines.append(f"| frames of {name.removeprefix(at)} | {_show(figures[name])} |")
+    lines += [
+        "",
+        f'Grades in a set: {_show(figures["set_size"], 2)}; empty sets ("I don\'t know"): '
+        f"{_show(figures['empty_sets'])}.",
+    ]
+    return "\n".join(lines)
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.partial")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)

@@ -1,0 +1,135 @@
+"""The endpoints for programs, `/analyze` and `/explain`: inputs -> the Python API -> draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from hcc_xai import draw
+from hcc_xai.analysis import Analysis, Analyzer
+from hcc_xai.errors import ArgumentError, HccXaiError
+from hcc_xai.explain import KINDS, METHODS
+from hcc_xai.images import decode
+from hcc_xai.page import service, texts
+from hcc_xai.page.service import MODEL, SLOW
+
+_MASKS = ("lesion", "liver")
+
+
+class Endpoints:
+    """Adds the endpoints to a `gr.Blocks`; components that are never shown say what goes in and
+    out.
+
+    Gradio's clients take a parameter as optional where its component has a value, or where it has
+    none and the function's default is None.
+    """
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self.analyzer = analyzer
+        labels = list(analyzer.config.network.labels)
+        with gr.Row(visible=False):
+            file = gr.File(label="file", type="filepath")
+            frame = gr.Number(None, label="frame", precision=0)
+            spacing = gr.Number(None, label="mm_per_pixel")
+            label = gr.Dropdown(labels, value=None, label="label")
+            against = gr.Dropdown(labels, value=None, label="against")
+            kind = gr.Dropdown([*KINDS, "none"], value=KINDS[0], label="map")
+            scale = gr.Dropdown(["absolute", "own"], value="absolute", label="scale")
+            opacity = gr.Number(0.6, label="opacity")
+            colours = gr.Dropdown(list(draw.COLOUR_MAPS), value="inferno", label="colour_map")
+            evidence = gr.Checkbox(False, label="evidence")
+            language = gr.Dropdown(list(texts.NAMES), value="en", label="language")
+            method = gr.Dropdown(list(METHODS), value=KINDS[0], label="method")
+            numbers = gr.JSON(label="answer")
+            pictures = [gr.Image(label=name, format="png") for name in ("overlay", *_MASKS)]
+            analyze, explain = gr.Button(), gr.Button()
+        given = [file, frame, spacing, label, kind, scale, opacity, colours, evidence, language]
+        analyze.click(self.analyze, given, [numbers, *pictures], api_name="analyze", **MODEL)
+        given = [file, method, label, against, frame, scale, opacity, language]
+        explain.click(self.explain, given, [numbers, pictures[0]], api_name="explain", **SLOW)
+
+    def analyze(
+        self,
+        file: str | None,
+        frame: int | None = None,
+        mm_per_pixel: float | None = None,
+        label: str | None = None,
+        map: str = KINDS[0],
+        scale: str = "absolute",
+        opacity: float = 0.6,
+        colour_map: str = "inferno",
+        evidence: bool = False,
+        language: str = "en",
+    ) -> tuple[Any, ...]:
+        """Analyze a liver ultrasound: the answer as numbers and words; overlay, lesion mask, liver
+        mask.
+
+        With `evidence` it also tests what hiding the lesion does: two more passes of the network.
+        """
+
+        def run() -> tuple[Any, ...]:
+            a = self._read(file, frame, mm_per_pixel)
+            if evidence:
+                a.evidence  # noqa: B018  (filled in when asked for; `to_dict` shows it)
+            overlay = a.overlay(
+                label=label,
+                kind=None if map == "none" else map,
+                absolute=scale == "absolute",
+                opacity=opacity,
+                colour_map=colour_map,
+            )
+            return (
+                a.to_dict(),
+                overlay,
+                *((a.masks[name] * 255).astype("uint8") for name in _MASKS),
+            )
+
+        return _in_a_sentence(run, language)
+
+    def explain(
+        self,
+        file: str | None,
+        method: str = KINDS[0],
+        label: str | None = None,
+        against: str | None = None,
+        frame: int | None = None,
+        scale: str = "absolute",
+        opacity: float = 0.6,
+        language: str = "en",
+    ) -> tuple[Any, ...]:
+        """One map by one method: what speaks for a label (rather than another)."""
+
+        def run() -> tuple[Any, ...]:
+            a = self._read(file, frame, None)
+            found = self.analyzer.explain(a, method, label=label, against=against)
+            picture = draw.overlay(
+                a.image.pixels,
+                a.sector,
+                a.masks,
+                heat=found.map,
+                scale=found.scale if scale == "absolute" else draw.own_scale(found.map),
+                opacity=opacity,
+                signed=bool((found.map < 0).any()),
+            )
+            return found.to_dict(), picture
+
+        return _in_a_sentence(run, language)
+
+    def _read(self, file: str | None, frame: int | None, spacing: float | None) -> Analysis:
+        if file is None:
+            raise ArgumentError("no file was given; the first parameter is a file")
+        name = Path(file).name
+        image = decode(service.take(file), name=name, frame=frame, mm_per_pixel=spacing)
+        return self.analyzer.analyze(image)
+
+
+def _in_a_sentence(run: Callable[[], tuple[Any, ...]], language: str) -> tuple[Any, ...]:
+    try:
+        return run()
+    except HccXaiError as error:
+        raise gr.Error(texts.error(str(error), language), print_exception=False) from None
+    except FileNotFoundError:  # an upload is read once
+        raise gr.Error(texts.text("upload-failed", language), print_exception=False) from None

@@ -1,0 +1,157 @@
+"""Image: the pixels of a picture, grey and in colour, and where their spacing is known.
+
+Also what all readers share: the checks, and the way from stored values to pixels.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import asdict, dataclass
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from hcc_xai.errors import ImageError
+
+MAX_PIXELS = 64_000_000
+MIN_SIDE = 16  # pixels
+MAX_MM = 5.0  # per pixel
+
+CUT_SHORT = "This file is cut short: a part of the picture is missing; copy or export it again."
+DAMAGED = "This file is damaged or of an unsupported kind; export it again as PNG or plain DICOM."
+EVEN = "This picture is one even shade: there is nothing to see in it."
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of the picture that has its own spacing.
+
+    Attributes:
+        top, left, bottom, right: half-open, in pixels of the file after EXIF orientation.
+        mm_per_row: distance between neighbouring rows in mm.
+        mm_per_column: distance between neighbouring columns in mm.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    mm_per_row: float
+    mm_per_column: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One picture, ready for the sector finder.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB, for display.
+        grey: (H, W) float32 in [0, 1], at the full bit depth of the file; the luma of colour files.
+        regions: the rectangles whose spacing is known.
+        frame, frames: which frame this is, counted from 0, and how many the file has.
+        source: base name of the file without control characters; "array" for an array.
+        sha256: of the file's bytes; of the pixels for an array.
+        burned_in: whether a DICOM file says that text is burned into its pixels.
+    """
+
+    pixels: np.ndarray
+    grey: np.ndarray
+    regions: tuple[Region, ...] = ()
+    frame: int = 0
+    frames: int = 1
+    source: str = "array"
+    sha256: str = ""
+    burned_in: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.grey.shape[0], self.grey.shape[1]
+
+    def spacing_at(self, row: float, col: float) -> tuple[float, float] | None:
+        """(mm per row, mm per column) of the smallest region that holds the point, or None."""
+        holders = [r for r in self.regions if r.top <= row < r.bottom and r.left <= col < r.right]
+        if not holders:
+            return None
+        region = min(holders, key=lambda r: (r.bottom - r.top) * (r.right - r.left))
+        return region.mm_per_row, region.mm_per_column
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pixels."""
+        height, width = self.shape
+        return {
+            "source": self.source,
+            "sha256": self.sha256,
+            "height": height,
+            "width": width,
+            "frame": self.frame,
+            "frames": self.frames,
+            "burned_in": self.burned_in,
+            "regions": [region.to_dict() for region in self.regions],
+        }
+
+
+def render(values: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) or (H, W, 1, 3 or 4) from 0 to `full` -> `Image.pixels` and `Image.grey`.
+
+    Alpha is laid over black, as the surround of a scan is.
+    """
+    check_size(*values.shape[:2])
+    values = values[..., 0] if values.shape[2:] == (1,) else values
+    pixels = np.empty((*values.shape[:2], 3), np.uint8)
+    grey = np.empty(values.shape[:2], np.float32)
+    rows = max(1, 2**16 // values.shape[1])
+    for top in range(0, len(values), rows):
+        # Strip by strip: it stays in the cache, and 64 megapixels as floats would take 0.8 GB.
+        strip = slice(top, top + rows)
+        unit = np.minimum(values[strip].astype(np.float32) / np.float32(full), 1)
+        check_finite(unit)
+        if unit.shape[2:] == (4,):
+            unit = unit[..., :3] * unit[..., 3:]
+        grey[strip] = unit if unit.ndim == 2 else _luma(unit)
+        pixels[strip] = np.rint(unit * 255).reshape(*unit.shape[:2], -1)
+    if grey.min() == grey.max():
+        raise ImageError(EVEN)
+    return pixels, grey
+
+
+def _luma(unit: np.ndarray) -> np.ndarray:
+    """(H, W, 3) -> (H, W), ITU-R BT.601; exactly the red channel where all three are the same."""
+    red, green, blue = unit[..., 0], unit[..., 1], unit[..., 2]
+    luma: np.ndarray = red + 0.587 * (green - red) + 0.114 * (blue - red)
+    return luma.clip(0, 1)
+
+
+def check_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise ImageError("This picture holds values that are not numbers (NaN or infinite).")
+
+
+def check_size(height: int, width: int) -> None:
+    if min(height, width) < MIN_SIDE:
+        got = f"{width} x {height} pixels"
+        raise ImageError(f"This picture is too small ({got}): a side needs at least {MIN_SIDE}.")
+    if height * width > MAX_PIXELS:
+        raise ImageError(too_large(f" ({width} x {height} pixels)"))
+
+
+def too_large(size: str = "") -> str:
+    return f"This picture is too large{size}: at most {MAX_PIXELS // 10**6} megapixels are read."
+
+
+def choose_frame(frame: int | None, frames: int) -> int:
+    """The frame asked for, or the middle one."""
+    if frame is None:
+        return frames // 2
+    if not isinstance(frame, SupportsIndex) or not 0 <= operator.index(frame) < frames:
+        allowed = f"it has {frames}, 0 to {frames - 1}" if frames > 1 else "it has only frame 0"
+        raise ImageError(f"Frame {frame} is not in this picture: {allowed}.")
+    return operator.index(frame)
+
+
+def plausible(region: Region) -> bool:
+    spaced = 0 < region.mm_per_row <= MAX_MM and 0 < region.mm_per_column <= MAX_MM
+    return spaced and region.top < region.bottom and region.left < region.right

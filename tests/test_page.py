@@ -1,0 +1,574 @@
+"""The page without a browser: its settings, its endpoints against Python's, and what it forgets."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import json
+import re
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+pytest.importorskip("gradio")
+
+import gradio as gr
+import httpx
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from page_server import Served, serve
+
+from hcc_xai import images, words
+from hcc_xai.analysis import Analyzer, load
+from hcc_xai.errors import ImageError
+from hcc_xai.page import answer as html
+from hcc_xai.page import build, launch, service, style, texts
+from hcc_xai.page.analyze import AnalyzeTab
+from hcc_xai.page.endpoints import Endpoints
+from hcc_xai.page.labels import Labels
+from hcc_xai.page.layout import EXAMPLES
+from hcc_xai.page.model import card, facts
+from hcc_xai.phantom import make, random_spec, to_dicom
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tidy() -> Iterator[None]:
+    """Gradio opens an event loop for each `Blocks` and never closes it; Python complains later."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.set_event_loop(None)
+        gc.collect()
+
+
+@pytest.fixture(scope="module")
+def page(tiny_bundle: Path) -> Iterator[Served]:
+    with serve(tiny_bundle) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def client(page: Served) -> Iterator[Client]:
+    client = Client(page.url, verbose=False)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def png(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scans") / "scan.png"
+    PIL.Image.fromarray(make(random_spec(3, label="malignant", shape=(150, 200))).pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def tab(tiny: Analyzer) -> AnalyzeTab:
+    service.blocks_settings()
+    with gr.Blocks(analytics_enabled=False):
+        return AnalyzeTab(tiny, service.Answers(), Labels(), gr.Radio(["en", "es"]))
+
+
+VISITOR: Any = types.SimpleNamespace(session_hash="one")
+CONTROLS: tuple[Any, ...] = (
+    ["lesion", "liver", "heatmap"],
+    0.6,
+    "normal",
+    "grad-cam++",
+    "absolute",
+    "inferno",
+)
+
+
+def upload(page: Served, name: str, content: bytes) -> str:
+    reply = httpx.post(f"{page.url}gradio_api/upload", files={"files": (name, content)})
+    assert reply.status_code == 200
+    return str(reply.json()[0])
+
+
+def fetch(page: Served, path: str) -> httpx.Response:
+    return httpx.get(f"{page.url}gradio_api/file={path}")
+
+
+def shown(path: str) -> np.ndarray:
+    return np.asarray(PIL.Image.open(path))
+
+
+# --- settings ---
+
+
+def test_gradios_traps_are_settled(tiny: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(gr.Blocks, "launch", lambda self, **settings: asked.update(settings))
+    page = launch(tiny)
+    assert asked["run_history"] is False and asked["share"] is False
+    assert asked["enable_monitoring"] is False and asked["show_error"] is False
+    assert asked["max_file_size"] == images.MAX_BYTES and asked["allowed_paths"] == []
+    assert asked["state_session_capacity"] <= 100
+    assert "server_name" not in asked and "server_port" not in asked
+    assert page.analytics_enabled is False and page.delete_cache == (60, service.KEPT_SECONDS)
+    named = {c.elem_id: c for c in page.blocks.values() if c.elem_id}
+    assert named["stage"].format == "png" and named["choose"].type == "filepath"
+
+
+def test_host_and_port_are_passed_on_when_given(
+    tiny: Analyzer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(gr.Blocks, "launch", lambda self, **settings: asked.update(settings))
+    launch(tiny, host="0.0.0.0", port=7000)
+    assert (asked["server_name"], asked["server_port"]) == ("0.0.0.0", 7000)
+
+
+def test_slow_events_wait_elsewhere(tiny: Analyzer) -> None:
+    """What runs the network shares one limit, what is slow another; redrawing waits for none."""
+    waits = {f.name: (f.concurrency_id, f.concurrency_limit) for f in build(tiny).fns.values()}
+    for name in ("analyze", "read_upload", "read_this", "read_frame"):
+        assert waits[name] == ("model", 2)
+    assert waits["explain"] == waits["test"] == ("slow", 1)
+    assert waits["redraw"][0] == "redraw"
+
+
+def test_only_the_api_is_public(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)
+    assert set(endpoints["named_endpoints"]) == {"/analyze", "/explain"}
+    first, *others = endpoints["named_endpoints"]["/analyze"]["parameters"]
+    assert first["parameter_name"] == "file" and not first["parameter_has_default"]
+    assert others and all(p["parameter_has_default"] for p in others)
+
+
+def test_files_lie_in_a_private_folder() -> None:
+    folder = service.private_folder()
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+# --- endpoints ---
+
+
+def test_analyze_answers_as_python_does(client: Client, tiny: Analyzer, png: Path) -> None:
+    expected = tiny.analyze(png)
+    answer, overlay, lesion, liver = client.predict(handle_file(png), api_name="/analyze")
+    for key in ("label", "band", "areas_px", "headline", "sentence", "model"):
+        assert answer[key] == expected.to_dict()[key], key
+    assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+    assert np.array_equal(shown(overlay), expected.overlay())
+    assert np.array_equal(shown(lesion) > 0, expected.masks["lesion"])
+    assert np.array_equal(shown(liver) > 0, expected.masks["liver"])
+
+
+def test_analyze_takes_its_options(client: Client, tiny: Analyzer, png: Path) -> None:
+    answer, overlay, *_ = client.predict(
+        handle_file(png),
+        mm_per_pixel=0.5,
+        label="normal",
+        map="contribution",
+        scale="own",
+        opacity=1,
+        evidence=True,
+        api_name="/analyze",
+    )
+    expected = tiny.analyze(png, mm_per_pixel=0.5)
+    found, wanted = answer["lesions"][0], expected.lesions[0]
+    assert found["diameter_mm"] == pytest.approx(wanted.diameter_mm)
+    assert found["diameter_mm"] == pytest.approx(found["diameter_px"] / 2, rel=1e-3)
+    assert answer["evidence"]["hidden"] == pytest.approx(expected.evidence.hidden, abs=1e-6)
+    drawn = expected.overlay(label="normal", kind="contribution", absolute=False, opacity=1)
+    assert np.array_equal(shown(overlay), drawn)
+
+
+@pytest.mark.parametrize("kind", ["16-bit PNG", "TIFF", "DICOM"])
+def test_files_arrive_untouched(client: Client, tmp_path: Path, kind: str) -> None:
+    phantom = make(random_spec(5, shape=(120, 160)))
+    path = tmp_path / "scan"
+    if kind == "DICOM":
+        to_dicom([phantom, phantom], path)
+    else:
+        deep = phantom.pixels[..., 0].astype(np.uint16) * 257
+        PIL.Image.fromarray(deep).save(path, "PNG" if kind == "16-bit PNG" else "TIFF")
+    answer = client.predict(handle_file(path), api_name="/analyze")[0]
+    assert answer["image"]["sha256"] == images.read(path).sha256
+    assert answer["image"]["frames"] == (2 if kind == "DICOM" else 1)
+
+
+def test_explain_answers_as_python_does(client: Client, tiny: Analyzer, png: Path) -> None:
+    found, picture = client.predict(
+        handle_file(png), "contribution", "malignant", "benign", api_name="/explain"
+    )
+    expected = tiny.explain(png, "contribution", label="malignant", against="benign")
+    assert found["largest"] == pytest.approx(float(expected.map.max()), rel=1e-4)
+    assert shown(picture).shape == (150, 200, 3)
+
+
+def test_eight_at_once_get_the_answer_of_one(page: Served, client: Client, png: Path) -> None:
+    alone = client.predict(handle_file(png), api_name="/analyze")[0]["logits"]
+
+    def ask(_: int) -> list[dict[str, float]]:
+        mine = Client(page.url, verbose=False)
+        return [mine.predict(handle_file(png), api_name="/analyze")[0]["logits"] for _ in range(2)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for answers in pool.map(ask, range(8)):
+            assert all(answer == pytest.approx(alone, abs=1e-5) for answer in answers)
+
+
+def bad_files() -> dict[str, bytes]:
+    def picture(array: Any, form: str = "PNG") -> bytes:
+        file = io.BytesIO()
+        PIL.Image.fromarray(array).save(file, form)
+        return file.getvalue()
+
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200), np.uint8)
+    return {
+        "empty.png": b"",
+        "text.png": b"this is no picture\n" * 20,
+        "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'></svg>",
+        "cut.jpg": picture(noise, "JPEG")[:3000],
+        "tiny.png": picture(noise[:1, :1]),
+        "black.png": picture(np.zeros((200, 200), np.uint8)),
+        "bomb.png": picture(np.zeros((20000, 20000), bool)),
+        "archive.zip": b"PK\3\4" + bytes(100),
+        "short.dcm": bytes(128) + b"DICM" + bytes(10),
+    }
+
+
+@pytest.mark.parametrize("name", bad_files())
+def test_a_bad_file_gives_one_sentence_and_the_service_goes_on(
+    client: Client, png: Path, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(bad_files()[name])
+    said = []
+    for language in words.LANGUAGES:
+        with pytest.raises(AppError) as caught:
+            client.predict(handle_file(path), language=language, api_name="/analyze")
+        said.append(str(caught.value))
+    for sentence in said:
+        assert re.fullmatch(r"[A-Z][^\n]+[.)]", sentence) and "Traceback" not in sentence
+    assert "inglés" not in said[1] and said[0] != said[1]
+    assert client.predict(handle_file(png), api_name="/analyze")[0]["label"]
+
+
+# --- what others may see ---
+
+
+def test_an_upload_is_gone_as_soon_as_it_is_read(page: Served, client: Client, png: Path) -> None:
+    path = upload(page, "patient.png", png.read_bytes())
+    assert fetch(page, path).content == png.read_bytes()
+    assert fetch(page, path).headers["cache-control"] == "no-store"
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    client.predict(file, api_name="/analyze")
+    assert fetch(page, path).status_code == 403 and not Path(path).exists()
+    with pytest.raises(AppError):
+        client.predict(file, api_name="/analyze")
+
+
+def test_a_second_visitor_cannot_work_out_an_address(page: Served, png: Path) -> None:
+    """Gradio names an upload by a hash of its content and a seed fixed for the installation."""
+    import hashlib
+
+    from gradio.utils import get_hash_seed
+
+    first, second = (upload(page, "scan.png", png.read_bytes()) for _ in range(2))
+    assert Path(first).parent != Path(second).parent
+    guess = hashlib.sha256(get_hash_seed().encode() + png.read_bytes()).hexdigest()
+    assert guess not in first and guess not in second
+    assert fetch(page, str(Path(first).parents[1] / guess / "scan.png")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "monitoring",
+        "gradio_api/deep_link?session_hash=a",
+        "gradio_api/runs",
+        "gradio_api/vibe-code/",
+        "gradio_api/file=http://127.0.0.1/",
+        "gradio_api/process_recording",
+    ],
+)
+def test_routes_that_the_page_does_not_need_are_closed(page: Served, route: str) -> None:
+    assert httpx.get(f"{page.url}{route}").status_code == 404
+
+
+def test_only_what_the_page_made_is_served(page: Served) -> None:
+    for path in ("/etc/passwd", str(Path(__file__).resolve()), str(EXAMPLES / "normal.png")):
+        assert fetch(page, path).status_code == 403
+
+
+def test_answers_are_bounded_and_leave_nothing(tiny: Analyzer, png: Path) -> None:
+    answers = service.Answers(most=3)
+    a = tiny.analyze(png)
+    kept = [answers.put(str(i), a, None) for i in range(5)]
+    assert len(answers) == 3 and answers.get("0") is None and answers.get("4") is kept[4]
+    assert [k.folder.exists() for k in kept] == [False, False, True, True, True]
+    small = service.Answers(most_bytes=kept[0].size * 2)
+    for i in range(4):
+        small.put(str(i), a, None)
+    assert len(small) == 2
+    path = kept[4].write("a.png", b"a")
+    answers.drop("4")
+    assert not Path(path).exists() and len(answers) == 2
+    with pytest.raises(FileNotFoundError):
+        kept[4].write("a.png", b"a")
+
+
+def test_redrawing_keeps_few_files(tab: AnalyzeTab, png: Path) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    kept = tab.answers.get("one")
+    for step in range(12):
+        tab.redraw(VISITOR, "en", CONTROLS[0], step / 12, *CONTROLS[2:])
+    assert kept is not None and len(list(kept.folder.rglob("*_overlay.png"))) == 4
+    tab.leave(VISITOR)
+    assert not kept.folder.exists() and len(tab.answers) == 0
+
+
+# --- the tab's events ---
+
+
+def test_an_example_stays_an_upload_goes(tab: AnalyzeTab, png: Path) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    assert png.exists()
+    copy = service.private_folder() / "upload" / "a.png"
+    copy.parent.mkdir()
+    copy.write_bytes(png.read_bytes())
+    tab.read_upload(VISITOR, str(copy), "en", "", *CONTROLS)
+    assert not copy.parent.exists()
+
+
+def test_controls_redraw_without_the_network(
+    tab: AnalyzeTab, tiny: Analyzer, png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    a = tiny.analyze(png)
+    assert np.array_equal(shown(first[tab.stage][0]), a.overlay(kind=None, show=()))
+    assert np.array_equal(shown(first[tab.stage][1]), a.overlay())
+    assert first[tab.label] == a.label
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the network was run")
+
+    monkeypatch.setattr(tiny, "forward", refuse)
+    view = (["liver", "heatmap"], 0.9, "benign", "contribution", "own", "viridis")
+    again = tab.redraw(VISITOR, "es", *view)
+    expected = a.overlay(
+        label="benign", kind="contribution", absolute=False, opacity=0.9, show=("liver",)
+    )
+    assert np.array_equal(shown(again[tab.stage][1]), expected)
+    assert again[tab.stage][0] == first[tab.stage][0]
+    assert "a favor" in again[tab.legend]
+    bare = tab.redraw(VISITOR, "en", [], *view[1:])
+    assert np.array_equal(shown(bare[tab.stage][1]), shown(first[tab.stage][0]))
+    tab.measure(VISITOR, "0,5", "es")
+    tab.translate(VISITOR, "es", *view)
+
+
+def test_the_downloads_are_what_save_writes(
+    tab: AnalyzeTab, tiny: Analyzer, png: Path, tmp_path: Path
+) -> None:
+    found = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    written = {path.name: path for path in tiny.analyze(png).save(tmp_path)}
+    for name in ("overlay", "lesion", "liver"):
+        path = found[tab.downloads[name]]["value"]
+        assert np.array_equal(shown(path), shown(str(written[Path(path).name])))
+    numbers = json.loads(Path(found[tab.downloads["json"]]["value"]).read_text())
+    assert set(numbers) == set(json.loads(written["scan.json"].read_text()))
+
+
+def test_hiding_is_tested_after_the_answer(tab: AnalyzeTab, tiny: Analyzer, png: Path) -> None:
+    first = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)[tab.answer]
+    assert "hiding the lesions: …" in first
+    a = tiny.analyze(png)
+    tested = tab.test(VISITOR, "en")
+    before, after = (
+        words.number(x, "en") for x in (a.probabilities[a.label], a.evidence.hidden or 0)
+    )
+    assert f"hiding the lesions: {before} → {after}" in tested[tab.answer]
+    numbers = json.loads(Path(tested[tab.downloads["json"]]).read_text())
+    assert numbers["evidence"]["hidden"] == pytest.approx(a.evidence.hidden, abs=1e-6)
+
+
+def test_another_frame_needs_no_upload(tab: AnalyzeTab, tmp_path: Path) -> None:
+    path = tmp_path / "loop.dcm"
+    phantoms = [make(random_spec(seed, shape=(120, 160))) for seed in (1, 2, 3)]
+    to_dicom(phantoms, path)
+    first = tab.read_example(path)(VISITOR, "en", "", *CONTROLS)
+    assert first[tab.frame]["visible"] and first[tab.frame]["value"] == 2
+    path.unlink()
+    tab.read_frame(VISITOR, 3, "en", "", *CONTROLS)
+    kept = tab.answers.get("one")
+    assert kept is not None and kept.answer.image.frame == 2
+
+
+def test_errors_stand_where_the_file_was_dropped(
+    tab: AnalyzeTab, png: Path, tmp_path: Path
+) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture at all\n" * 9)
+    said = tab.read_example(bad)(VISITOR, "es", "", *CONTROLS)
+    assert 'role="alert"' in said[tab.note] and "El archivo contiene texto" in said[tab.note]
+    assert said[tab.stage] is None and "data-value" not in said[tab.answer]
+    assert len(tab.answers) == 0
+    gone = tab.read_frame(VISITOR, 2, "en", "", *CONTROLS)
+    assert "put away" in gone[tab.note]
+
+
+def test_whatever_fails_becomes_a_sentence(
+    tab: AnalyzeTab, tiny: Analyzer, png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("patient Jane Doe")
+
+    monkeypatch.setattr(tiny, "forward", fail)
+    said = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    assert "Something went wrong" in said[tab.note] and "Jane" not in said[tab.note]
+
+
+@pytest.mark.parametrize(
+    ("typed", "part"),
+    [("0", "more than 0"), ("-1", "more than 0"), ("abc", "no number"), ("nan", "more than 0")],
+)
+def test_a_spacing_that_makes_no_sense(tab: AnalyzeTab, png: Path, typed: str, part: str) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    assert part in unescape(tab.measure(VISITOR, typed, "en")[tab.spacing_note])
+
+
+def test_a_spacing_measures_again(tab: AnalyzeTab, tiny: Analyzer, png: Path) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    lesion = tiny.analyze(png, mm_per_pixel=0.5).lesions[0]
+    said = tab.measure(VISITOR, "0,5", "es")[tab.answer]
+    assert lesion.diameter_mm and lesion.width_mm
+    assert words.sizes(lesion.diameter_mm, lesion.width_mm, "mm", "es") in said
+
+
+# --- words ---
+
+
+def test_the_answer_says_the_numbers(tiny: Analyzer, png: Path) -> None:
+    a = tiny.analyze(png)
+    for language in words.LANGUAGES:
+        said = html.answer(a, language, None)
+        values = dict(re.findall(r'data-label="(\w+)" data-value="([\d.]+)"', said))
+        assert {k: float(v) for k, v in values.items()} == pytest.approx(a.probabilities, abs=1e-6)
+        assert unescape(a.sentence(language)) in unescape(said)
+        assert words.BANDS[a.band()][language] in said
+        assert words.number(a.probabilities[a.label], language) in said
+
+
+def test_a_files_name_is_no_html(tiny: Analyzer, scan: np.ndarray) -> None:
+    file = io.BytesIO()
+    PIL.Image.fromarray(scan).save(file, "PNG")
+    a = tiny.analyze(images.decode(file.getvalue(), name="<img src=x onerror=alert(1)>.png"))
+    assert "<img" not in html.answer(a, "en", None)
+
+
+def test_every_text_stands_in_every_language() -> None:
+    for key, both in texts.TEXTS.items():
+        assert len(both) == 2 and all(both), key
+        fields = [set(re.findall(r"{(\w+)}", said)) for said in both]
+        assert fields[0] == fields[1], key
+
+
+def test_what_the_reader_raises_has_spanish() -> None:
+    fixed = [images.CUT_SHORT, images.DAMAGED, images.NO_PIXELS, images.FILM, images.EVEN]
+    fixed += [f"This file {what}; choose {images.KINDS}." for what in images._REFUSED.values()]
+    for size in ((5, 5), (20000, 20000)):
+        with pytest.raises(ImageError) as caught:
+            images._check_size(*size)
+        fixed.append(str(caught.value))
+    for message in fixed:
+        assert "inglés" not in texts.error(message, "es"), message
+        assert texts.error(message, "en") == message
+    assert texts.error("Something new.", "es").endswith("Something new.")
+
+
+def test_the_switch_sets_every_label(tiny: Analyzer) -> None:
+    service.blocks_settings()
+    labels = Labels()
+    with gr.Blocks(analytics_enabled=False):
+        AnalyzeTab(tiny, service.Answers(), labels, gr.Radio(["en", "es"]))
+    english, spanish = labels.updates("en"), labels.updates("es")
+    same = [c.elem_id for c in labels.components if english[c] == spanish[c]]
+    assert len(labels.components) > 15 and same in ([], ["example-malignant_cine"])
+
+
+def test_no_address_of_another_host_is_in_what_is_ours() -> None:
+    assert "http" not in style.CSS and "http" not in style.script()
+    assert not style.theme()._font_css
+
+
+def test_the_card_loses_its_front_matter(tiny: Analyzer) -> None:
+    assert card("---\nlicense: mit\n---\n\n# Title\n\n---\nrest") == "# Title\n\n---\nrest"
+    assert card("# Title\n---\n") == "# Title\n---\n"
+    assert tiny.config.network.trunk in facts(tiny, "en") and "cc0-1.0" in facts(tiny, "es")
+
+
+def test_a_space_says_that_it_is_shared(tiny: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def footer() -> str:
+        config = build(tiny).get_config_file()
+        (found,) = [c for c in config["components"] if c["props"].get("elem_id") == "bottom"]
+        return str(found["props"]["value"])
+
+    assert "leaves this computer" in footer()
+    monkeypatch.setenv("SPACE_ID", "owner/name")
+    assert "shared server" in footer() and "leaves this computer" not in footer()
+
+
+# --- app.py ---
+
+
+def test_only_arrays_cross_to_a_lent_gpu(
+    tiny: Analyzer, tiny_bundle: Path, png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crossed: list[Any] = []
+
+    def lend(function: Any) -> Any:
+        def lent(*given: Any) -> Any:
+            result = function(*given)
+            crossed.extend([*given, *result.values()])
+            return result
+
+        return lent
+
+    monkeypatch.setitem(sys.modules, "spaces", types.SimpleNamespace(GPU=lend))
+    analyzer = service.load_for_page(str(tiny_bundle))
+    assert analyzer.device.type == "cpu"
+    assert analyzer.analyze(png).probabilities == pytest.approx(
+        tiny.analyze(png).probabilities, abs=1e-3
+    )
+    assert crossed and all(type(value) is np.ndarray for value in crossed)
+
+
+def test_without_spaces_it_is_load(tiny_bundle: Path) -> None:
+    assert service.load_for_page(str(tiny_bundle)).name == load(tiny_bundle).name
+
+
+def test_a_bundle_that_cannot_be_loaded_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    try:
+        import app
+    finally:
+        sys.path.pop(0)
+    assert app.main(["--model", str(tmp_path / "nothing")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("app.py: ") and "nothing" in said
+
+
+def test_endpoints_refuse_nothing_given(tiny: Analyzer) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        endpoints = Endpoints(tiny)
+    with pytest.raises(gr.Error, match="no file was given"):
+        endpoints.analyze(None)

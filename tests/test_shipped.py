@@ -1,0 +1,87 @@
+"""The bundle that ships: small, open about itself, right about phantoms whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hcc_xai import load
+from hcc_xai.analysis import Analyzer
+from hcc_xai.bundle import default_model
+from hcc_xai.network import sector_of
+from hcc_xai.phantom import make, random_spec
+
+TOP = Path(__file__).parents[1]
+EXAMPLES = sorted(p for p in (TOP / "examples").iterdir() if p.suffix in (".png", ".dcm"))
+TOLERANCE = 0.03  # of a probability, between float32 on the CPU and bf16 (stated in analysis.py)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Analyzer:
+    return load(TOP / "weights" / "liver-us", device="cpu")
+
+
+def test_it_is_the_default_and_fits_a_plain_push_to_the_hub(monkeypatch) -> None:
+    monkeypatch.delenv("HCC_XAI_MODEL", raising=False)
+    assert Path(default_model()).resolve() == TOP / "weights" / "liver-us"
+    for path in (TOP / "weights" / "liver-us").iterdir():
+        assert path.stat().st_size < 10 * 2**20
+    for path in EXAMPLES:
+        assert path.stat().st_size < 2**20
+
+
+def test_its_card_says_what_it_is_not(shipped: Analyzer) -> None:
+    card = shipped.bundle.card
+    for said in (
+        "not a medical device",
+        "10.1093/bib/bbac569",
+        "frame size",
+        "malignant liver mass",
+    ):
+        assert said in card, said
+    assert shipped.bundle.stale == ()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
+def test_it_answers_every_example(shipped: Analyzer, path: Path) -> None:
+    answer = shipped.analyze(path)
+    assert answer.masks["liver"].sum() > 0.2 * answer.sector.sum()
+    total = sum(answer.contribution_grid(label) for label in answer.probabilities)
+    assert np.abs(total).max() < 1e-4 * max(1, answer.scale("contribution"))
+    assert ("normal" in path.name) == (not answer.lesions) or path.name == "benign.png"
+
+
+def test_it_outlines_the_phantoms_lesion_and_needs_it(shipped: Analyzer) -> None:
+    answer = shipped.analyze(TOP / "examples" / "malignant.png")
+    truth = make(random_spec(28, label="malignant", shape=(480, 640))).lesion  # as make_examples.py
+    found = answer.lesions[0].mask
+    assert answer.label == "malignant"
+    assert (found & truth).sum() / (found | truth).sum() > 0.5
+    evidence = answer.evidence
+    assert evidence.shares["contribution"]["lesion"] > 0.6
+    assert evidence.hidden is not None and evidence.elsewhere is not None
+    assert evidence.hidden < 0.5 * answer.probabilities["malignant"]
+    assert abs(evidence.elsewhere - answer.probabilities["malignant"]) < 0.2
+
+
+def test_bf16_gives_the_same_answer_within_the_stated_tolerance(shipped: Analyzer) -> None:
+    for path in EXAMPLES:
+        answer = shipped.analyze(path)
+        x = torch.from_numpy(answer.frame.to_network(answer.image.grey))[None, None]
+        with torch.inference_mode():
+            with torch.autocast("cpu", torch.bfloat16):
+                shared = shipped.network.features(x)
+            logits = shipped.network.heads(shared.float(), sector_of(x)).logits[0]
+        for value, exact in zip(logits.softmax(0), answer.probabilities.values(), strict=True):
+            assert float(value) == pytest.approx(exact, abs=TOLERANCE)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_cuda_gives_the_same_answer_within_the_stated_tolerance(shipped: Analyzer) -> None:
+    gpu = load(TOP / "weights" / "liver-us", device="cuda")
+    for path in EXAMPLES:
+        for label, exact in shipped.analyze(path).probabilities.items():
+            assert gpu.analyze(path).probabilities[label] == pytest.approx(exact, abs=TOLERANCE)
