@@ -19,6 +19,7 @@ from hcc_xai.bundle import Bundle, BundleConfig, default_model, load_bundle
 from hcc_xai.calibration import Calibration, softmax
 from hcc_xai.errors import ArgumentError, BundleError, unknown
 from hcc_xai.explain import KINDS, Explanation, immediate, method_named
+from hcc_xai.gate import Gate
 from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.images import Image, Source, Spacing, read
 from hcc_xai.network import sector_of
@@ -49,7 +50,11 @@ class Analyzer:
         with torch.inference_mode():
             self._weight, self._bias = self.network.grade_weights()
         self._calibration = _calibration(bundle)
-        flags = [Flag("kind-unchecked", "info", words.both("kind-unchecked"))]
+        gate = bundle.extras.get("gate.safetensors")
+        self._gate = Gate.load(gate) if gate else None
+        flags = []
+        if self._gate is None:
+            flags.append(Flag("kind-unchecked", "info", words.both("kind-unchecked")))
         if self._calibration is None:
             flags.insert(0, Flag("uncalibrated", "info", words.both("uncalibrated")))
         flags += [Flag("stale", "warning", words.both("stale", file=name)) for name in bundle.stale]
@@ -108,14 +113,12 @@ class Analyzer:
             ImageError: a file cannot be read. SpacingError: the spacing makes no sense.
         """
         if isinstance(source, list):
-            return (
-                self._answer([read(s, frame=frame, mm_per_pixel=mm_per_pixel) for s in source])
-                if source
-                else ()
-            )
-        return self._answer([read(source, frame=frame, mm_per_pixel=mm_per_pixel)])[0]
+            images = [read(s, frame=frame, mm_per_pixel=mm_per_pixel) for s in source]
+            return self._answer(images, accept=accept) if images else ()
+        image = read(source, frame=frame, mm_per_pixel=mm_per_pixel)
+        return self._answer([image], accept=accept)[0]
 
-    def _answer(self, images: Sequence[Image]) -> tuple[Analysis, ...]:
+    def _answer(self, images: Sequence[Image], *, accept: bool) -> tuple[Analysis, ...]:
         start = time.perf_counter()
         frames = [
             Frame.around(find_sector(i.pixels), size=self.config.network.size) for i in images
@@ -124,6 +127,7 @@ class Analyzer:
         raw = self.forward(np.stack(inputs))
         seconds = (time.perf_counter() - start) / len(images)
         labels = self.config.network.labels
+        stops = self._stops(raw["summary"], accept=accept)
         answers = []
         for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
             logits = raw["logits"][index].astype(np.float64)
@@ -138,15 +142,28 @@ class Analyzer:
                     dict(zip(labels, logits.tolist(), strict=True)),
                     self.name,
                     seconds,
+                    accepted=accept or not stops[index],
                     calibrated=fitted is not None,
                     prediction_set=fitted.prediction_set(chances) if fitted else (),
-                    _flags=self._flags,
+                    _flags=(*stops[index], *self._flags),
                     _mask_logits=raw["masks"][index],
                     _maps={kind: raw[kind][index] for kind in KINDS},
                     _hide=self.hide,
                 )
             )
         return tuple(answers)
+
+    def _stops(self, summaries: NDArray[np.float32], *, accept: bool) -> list[tuple[Flag, ...]]:
+        """What the gate says of each picture: nothing, or one flag."""
+        if self._gate is None:
+            return [()] * len(summaries)
+        through = Flag("let-through", "warning", words.both("let-through"))
+        return [
+            ()
+            if verdict.accepted
+            else (through if accept else Flag("stopped", "stop", words.stopped(verdict.kind)),)
+            for verdict in self._gate.judge(summaries)
+        ]
 
     def _chances(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities, calibrated where the bundle holds a calibration. (..., K) -> (..., K)."""

@@ -98,9 +98,15 @@ class Analysis:
         """How sure: "green" over the bundle's limit (0.9), "amber" from the next (0.7), "red"
         below."""
         value = self.probabilities[self._known(label)]
-        if value > self.config.bands["green"] and len(self.prediction_set) <= 1 and self.accepted:
+        clear = len(self.prediction_set) <= 1 and self.accepted and not self.let_through
+        if value > self.config.bands["green"] and clear:
             return "green"
         return "amber" if value >= self.config.bands["amber"] else "red"
+
+    @property
+    def let_through(self) -> bool:
+        """Whether the gate would have stopped it, and a person let it through."""
+        return any(flag.code == "let-through" for flag in self._flags)
 
     @property
     def sector(self) -> NDArray[np.bool_]:

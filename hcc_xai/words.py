@@ -44,7 +44,18 @@ _SAY: dict[str, tuple[str, str]] = {
         "Hiding the lesion hardly changes the answer: it rests on something else.",
         "Ocultar la lesión apenas cambia la respuesta: se apoya en otra cosa.",
     ),
-    "stopped": ("This picture was stopped: {reason}", "Imagen detenida: {reason}"),
+    "stopped": (
+        "This picture was stopped: it is unlike the liver ultrasound images that the model knows.",
+        "Imagen detenida: no se parece a las ecografías hepáticas que el modelo conoce.",
+    ),
+    "stopped-kind": (
+        "This picture was stopped: it looks like {kind}.",
+        "Imagen detenida: parece {kind}.",
+    ),
+    "let-through": (
+        "Let through by hand, though it is unlike the liver ultrasound images that the model knows: do not rely on the answer.",
+        "Admitida a mano, aunque no se parece a las ecografías hepáticas que el modelo conoce: no se fíe de la respuesta.",
+    ),
     "no-lesion": ("No lesion was outlined.", "No se ha delineado ninguna lesión."),
     "one-lesion": ("1 lesion, {sizes}.", "1 lesión, {sizes}."),
     "lesions": ("{count} lesions; the largest {sizes}.", "{count} lesiones; la mayor, {sizes}."),
@@ -63,6 +74,30 @@ _SAY: dict[str, tuple[str, str]] = {
     ),
     "close": ("{other} is close behind ({value}).", "{other} queda cerca ({value})."),
 }
+
+
+# What a picture may be instead, by the gate's names.
+KINDS = {
+    "breast-ultrasound": {"en": "an ultrasound of the breast", "es": "una ecografía de mama"},
+    "thyroid-ultrasound": {"en": "an ultrasound of the thyroid", "es": "una ecografía de tiroides"},
+    "fetal-ultrasound": {"en": "an ultrasound of a fetus", "es": "una ecografía fetal"},
+    "heart-ultrasound": {"en": "an ultrasound of the heart", "es": "una ecocardiografía"},
+    "lung-ultrasound": {"en": "an ultrasound of the lung", "es": "una ecografía pulmonar"},
+    "brain-mri": {"en": "an MRI of the brain", "es": "una resonancia cerebral"},
+    "chest-x-ray": {"en": "a chest X-ray", "es": "una radiografía de tórax"},
+    "limb-x-ray": {"en": "an X-ray of a limb", "es": "una radiografía de una extremidad"},
+    "mammogram": {"en": "a mammogram", "es": "una mamografía"},
+    "photograph": {"en": "a photograph", "es": "una fotografía"},
+    "screenshot": {"en": "a screenshot", "es": "una captura de pantalla"},
+}
+
+
+def stopped(kind: str | None) -> dict[str, str]:
+    """Why a picture was stopped, in every language; `kind` is what it looks like, if known."""
+    if kind is None:
+        return both("stopped")
+    named = KINDS.get(kind, dict.fromkeys(LANGUAGES, kind))
+    return {language: say("stopped-kind", language, kind=named[language]) for language in LANGUAGES}
 
 
 def check_language(language: str) -> str:

@@ -77,10 +77,9 @@ def measure(name: str, *, data: Path, folder: str, kind: str) -> Found:
 def row_of(folder: str, kind: str, found: list[Found]) -> str:
     values = np.array([one.iou for one in found])
     took = 1000 * float(np.median([one.seconds for one in found]))
-    return (
-        f"| {folder} | {kind} | {len(values)} | {np.median(values):.3f} | "
-        f"{np.percentile(values, 5):.3f} | {values.min():.3f} | {(values < 0.8).sum()} | {took:.0f} |"
-    )
+    shares = f"{np.median(values):.3f} | {np.percentile(values, 5):.3f} | {values.min():.3f}"
+    below = (values < 0.8).sum()
+    return f"| {folder} | {kind} | {len(values)} | {shares} | {below} | {took:.0f} |"
 
 
 def write_sheet(data: Path, folder: str, found: list[Found], path: Path) -> None:

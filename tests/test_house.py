@@ -24,6 +24,7 @@ ROOMS = [
     "network",
     "bundle_config",
     "calibration",
+    "gate",
     "hub",
     "bundle",
     "explain",
@@ -95,3 +96,29 @@ def test_requirements_hold_one_opencv_and_no_upper_torch() -> None:
     assert [n for n in names if n.startswith("opencv")] == ["opencv-python-headless"]
     assert {"torch", "torchvision", "timm", "gradio", "grad-cam", "captum", "pydicom"} <= set(names)
     assert "pylibjpeg-libjpeg" not in names
+
+
+def test_the_readme_opens_as_a_space_and_names_every_method_and_command() -> None:
+    import re
+
+    import yaml
+
+    from hcc_xai.cli import _parser
+    from hcc_xai.explain import METHODS
+
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(text.split("---")[1])
+    wanted = {"title", "emoji", "sdk", "sdk_version", "python_version", "app_file", "license"}
+    assert wanted | {"short_description", "models"} <= set(front)
+    assert front["sdk"] == "gradio" and front["python_version"] == "3.11"
+    assert (TOP / front["app_file"]).is_file()
+    assert len(front["short_description"]) <= 60  # the Hub refuses longer ones
+    for command in ("python app.py", "python -m pytest"):
+        assert f"pip install -r requirements.txt && {command}" in text
+    for name in METHODS:
+        assert f"| `{name}` |" in text
+    subparsers = next(a for a in _parser()._actions if a.dest not in ("help",))
+    for name in subparsers.choices:
+        assert f"`{name} " in text or f"`{name}`" in text, name
+    for link in re.findall(r"\]\((?!https?:|#)([^)]+)\)", text):
+        assert (TOP / link).exists(), link

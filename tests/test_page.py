@@ -12,6 +12,7 @@ import types
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,16 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from page_server import Served, serve
 
-from hcc_xai import images, words
+from hcc_xai import images, pixels, words
 from hcc_xai.analysis import Analyzer, load
 from hcc_xai.errors import ImageError
 from hcc_xai.page import answer as html
-from hcc_xai.page import build, launch, service, style, texts
+from hcc_xai.page import build, launch, memory, service, style, texts
 from hcc_xai.page.analyze import AnalyzeTab
 from hcc_xai.page.endpoints import Endpoints
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.layout import EXAMPLES
+from hcc_xai.page.memory import KEPT_SECONDS, Answers, private_folder
 from hcc_xai.page.model import card, facts
 from hcc_xai.phantom import make, random_spec, to_dicom
 
@@ -77,7 +79,7 @@ def png(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tab(tiny: Analyzer) -> AnalyzeTab:
     service.blocks_settings()
     with gr.Blocks(analytics_enabled=False):
-        return AnalyzeTab(tiny, service.Answers(), Labels(), gr.Radio(["en", "es"]))
+        return AnalyzeTab(tiny, Answers(), Labels(), gr.Radio(["en", "es"]))
 
 
 VISITOR: Any = types.SimpleNamespace(session_hash="one")
@@ -101,6 +103,15 @@ def fetch(page: Served, path: str) -> httpx.Response:
     return httpx.get(f"{page.url}gradio_api/file={path}")
 
 
+def call(page: Served, path: str) -> str:
+    """`/analyze` by plain HTTP, with a path on the server; gradio_client would send the file."""
+    place = f"{page.url}gradio_api/call/analyze"
+    options = [None, None, None, "grad-cam++", "absolute", 0.6, "inferno", False, "en"]
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    event = httpx.post(place, json={"data": [file, *options]}).json()["event_id"]
+    return httpx.get(f"{place}/{event}", timeout=60).text
+
+
 def shown(path: str) -> np.ndarray:
     return np.asarray(PIL.Image.open(path))
 
@@ -117,7 +128,7 @@ def test_gradios_traps_are_settled(tiny: Analyzer, monkeypatch: pytest.MonkeyPat
     assert asked["max_file_size"] == images.MAX_BYTES and asked["allowed_paths"] == []
     assert asked["state_session_capacity"] <= 100
     assert "server_name" not in asked and "server_port" not in asked
-    assert page.analytics_enabled is False and page.delete_cache == (60, service.KEPT_SECONDS)
+    assert page.analytics_enabled is False and page.delete_cache == (60, KEPT_SECONDS)
     named = {c.elem_id: c for c in page.blocks.values() if c.elem_id}
     assert named["stage"].format == "png" and named["choose"].type == "filepath"
 
@@ -149,7 +160,7 @@ def test_only_the_api_is_public(client: Client) -> None:
 
 
 def test_files_lie_in_a_private_folder() -> None:
-    folder = service.private_folder()
+    folder = private_folder()
     assert folder.stat().st_mode & 0o077 == 0
 
 
@@ -262,15 +273,13 @@ def test_a_bad_file_gives_one_sentence_and_the_service_goes_on(
 # --- what others may see ---
 
 
-def test_an_upload_is_gone_as_soon_as_it_is_read(page: Served, client: Client, png: Path) -> None:
+def test_an_upload_is_gone_as_soon_as_it_is_read(page: Served, png: Path) -> None:
     path = upload(page, "patient.png", png.read_bytes())
     assert fetch(page, path).content == png.read_bytes()
     assert fetch(page, path).headers["cache-control"] == "no-store"
-    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    client.predict(file, api_name="/analyze")
+    assert '"label"' in call(page, path)
     assert fetch(page, path).status_code == 403 and not Path(path).exists()
-    with pytest.raises(AppError):
-        client.predict(file, api_name="/analyze")
+    assert "event: error" in call(page, path)
 
 
 def test_a_second_visitor_cannot_work_out_an_address(page: Served, png: Path) -> None:
@@ -307,12 +316,12 @@ def test_only_what_the_page_made_is_served(page: Served) -> None:
 
 
 def test_answers_are_bounded_and_leave_nothing(tiny: Analyzer, png: Path) -> None:
-    answers = service.Answers(most=3)
+    answers = Answers(most=3)
     a = tiny.analyze(png)
     kept = [answers.put(str(i), a, None) for i in range(5)]
     assert len(answers) == 3 and answers.get("0") is None and answers.get("4") is kept[4]
     assert [k.folder.exists() for k in kept] == [False, False, True, True, True]
-    small = service.Answers(most_bytes=kept[0].size * 2)
+    small = Answers(most_bytes=kept[0].size * 2)
     for i in range(4):
         small.put(str(i), a, None)
     assert len(small) == 2
@@ -321,6 +330,20 @@ def test_answers_are_bounded_and_leave_nothing(tiny: Analyzer, png: Path) -> Non
     assert not Path(path).exists() and len(answers) == 2
     with pytest.raises(FileNotFoundError):
         kept[4].write("a.png", b"a")
+
+
+def test_what_programs_fetched_goes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_MOST_HANDED", 3)
+    answers = Answers()
+    notes: set[str] = {"another"}
+    answers.notes = [notes]
+    paths = [Path(answers.hand_out({"a.png": bytes([i])})[0]) for i in range(5)]
+    assert [path.exists() for path in paths] == [False, False, True, True, True]
+    assert len({path.parent for path in paths}) == 5
+    notes.add(str(paths[2]))
+    monkeypatch.setattr(memory, "KEPT_SECONDS", -1)
+    answers.hand_out({"a.png": b""})
+    assert not paths[4].exists() and notes == {"another"}
 
 
 def test_redrawing_keeps_few_files(tab: AnalyzeTab, png: Path) -> None:
@@ -339,7 +362,7 @@ def test_redrawing_keeps_few_files(tab: AnalyzeTab, png: Path) -> None:
 def test_an_example_stays_an_upload_goes(tab: AnalyzeTab, png: Path) -> None:
     tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
     assert png.exists()
-    copy = service.private_folder() / "upload" / "a.png"
+    copy = private_folder() / "upload" / "a.png"
     copy.parent.mkdir()
     copy.write_bytes(png.read_bytes())
     tab.read_upload(VISITOR, str(copy), "en", "", *CONTROLS)
@@ -400,8 +423,8 @@ def test_hiding_is_tested_after_the_answer(tab: AnalyzeTab, tiny: Analyzer, png:
 
 def test_another_frame_needs_no_upload(tab: AnalyzeTab, tmp_path: Path) -> None:
     path = tmp_path / "loop.dcm"
-    phantoms = [make(random_spec(seed, shape=(120, 160))) for seed in (1, 2, 3)]
-    to_dicom(phantoms, path)
+    spec = random_spec(1, shape=(120, 160))
+    to_dicom([make(replace(spec, breath_mm=mm)) for mm in (0.0, 2.0, 4.0)], path)
     first = tab.read_example(path)(VISITOR, "en", "", *CONTROLS)
     assert first[tab.frame]["visible"] and first[tab.frame]["value"] == 2
     path.unlink()
@@ -485,7 +508,7 @@ def test_what_the_reader_raises_has_spanish() -> None:
     fixed += [f"This file {what}; choose {images.KINDS}." for what in images._REFUSED.values()]
     for size in ((5, 5), (20000, 20000)):
         with pytest.raises(ImageError) as caught:
-            images._check_size(*size)
+            pixels.check_size(*size)
         fixed.append(str(caught.value))
     for message in fixed:
         assert "inglés" not in texts.error(message, "es"), message
@@ -497,7 +520,7 @@ def test_the_switch_sets_every_label(tiny: Analyzer) -> None:
     service.blocks_settings()
     labels = Labels()
     with gr.Blocks(analytics_enabled=False):
-        AnalyzeTab(tiny, service.Answers(), labels, gr.Radio(["en", "es"]))
+        AnalyzeTab(tiny, Answers(), labels, gr.Radio(["en", "es"]))
     english, spanish = labels.updates("en"), labels.updates("es")
     same = [c.elem_id for c in labels.components if english[c] == spanish[c]]
     assert len(labels.components) > 15 and same in ([], ["example-malignant_cine"])
@@ -569,6 +592,6 @@ def test_a_bundle_that_cannot_be_loaded_is_one_sentence(
 
 def test_endpoints_refuse_nothing_given(tiny: Analyzer) -> None:
     with gr.Blocks(analytics_enabled=False):
-        endpoints = Endpoints(tiny)
+        endpoints = Endpoints(tiny, Answers())
     with pytest.raises(gr.Error, match="no file was given"):
         endpoints.analyze(None)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from hcc_xai.analysis import Analyzer
-    from hcc_xai.page.service import Answers
+    from hcc_xai.page.memory import Answers
 
 
 def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
@@ -23,10 +23,11 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
     from hcc_xai.page.analyze import AnalyzeTab
     from hcc_xai.page.endpoints import Endpoints
     from hcc_xai.page.labels import Labels
+    from hcc_xai.page.memory import Answers
     from hcc_xai.page.model import ModelTab
 
     labels = Labels()
-    answers = answers if answers is not None else service.Answers()
+    answers = answers if answers is not None else Answers()
     page: gr.Blocks
     with gr.Blocks(title="hcc_xai", **settings) as page:
         with gr.Column(elem_id="top"):
@@ -41,7 +42,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
                 with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
                     ModelTab(analyzer, labels)
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)
-        Endpoints(analyzer)
+        Endpoints(analyzer, answers)
 
         def greet(chosen: str) -> dict[Any, Any]:
             return {language: chosen, **labels.updates(chosen), **tab.without_answer(chosen)}
@@ -52,7 +53,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
         given = [language, *tab.controls]
         language.input(tab.translate, given, said, js=style.KEEP_LANGUAGE, **quiet)
         page.unload(tab.leave)
-    answers.file_sets = page.temp_file_sets
+    answers.notes = page.temp_file_sets
     page.queue(max_size=200, default_concurrency_limit=4)
     return page
 

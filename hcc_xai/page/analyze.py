@@ -16,10 +16,11 @@ from hcc_xai.analysis import Analysis, Analyzer, with_spacing
 from hcc_xai.errors import HccXaiError
 from hcc_xai.images import decode
 from hcc_xai.page import answer as html
-from hcc_xai.page import service, texts
+from hcc_xai.page import texts
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.layout import Layout
-from hcc_xai.page.service import HIDDEN, MODEL, REDRAW, SLOW, Answers, Kept
+from hcc_xai.page.memory import Answers, Kept, take
+from hcc_xai.page.service import HIDDEN, MODEL, REDRAW, SLOW
 from hcc_xai.page.view import View, write_json, write_picture
 
 _log = logging.getLogger(__name__)
@@ -76,13 +77,13 @@ class AnalyzeTab(Layout):
         """A file was chosen, dropped or pasted. It is deleted as soon as it is read."""
         if path is None:
             return {self.upload: None}
-        return self._answer(request, lambda: (service.take(path), Path(path).name), None, *given)
+        return self._answer(request, lambda: (take(path), Path(path).name), None, *given)
 
     def read_example(self, path: Path) -> Callable[..., _Updates]:
         """The event of an example's button."""
 
         def read_this(request: gr.Request, *given: Any) -> _Updates:
-            return self._answer(request, lambda: (service.take(path), path.name), None, *given)
+            return self._answer(request, lambda: (take(path), path.name), None, *given)
 
         return read_this
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain import KINDS, METHODS
 from hcc_xai.images import decode
-from hcc_xai.page import service, texts
+from hcc_xai.page import texts
+from hcc_xai.page.memory import Answers, take
 from hcc_xai.page.service import MODEL, SLOW
 
 _MASKS = ("lesion", "liver")
+_log = logging.getLogger(__name__)
 
 
 class Endpoints:
@@ -27,8 +30,8 @@ class Endpoints:
     none and the function's default is None.
     """
 
-    def __init__(self, analyzer: Analyzer) -> None:
-        self.analyzer = analyzer
+    def __init__(self, analyzer: Analyzer, answers: Answers) -> None:
+        self.analyzer, self.answers = analyzer, answers
         labels = list(analyzer.config.network.labels)
         with gr.Row(visible=False):
             file = gr.File(label="file", type="filepath")
@@ -64,8 +67,7 @@ class Endpoints:
         evidence: bool = False,
         language: str = "en",
     ) -> tuple[Any, ...]:
-        """Analyze a liver ultrasound: the answer as numbers and words; overlay, lesion mask, liver
-        mask.
+        """Analyze a liver ultrasound: numbers and words, then overlay, lesion mask, liver mask.
 
         With `evidence` it also tests what hiding the lesion does: two more passes of the network.
         """
@@ -81,11 +83,9 @@ class Endpoints:
                 opacity=opacity,
                 colour_map=colour_map,
             )
-            return (
-                a.to_dict(),
-                overlay,
-                *((a.masks[name] * 255).astype("uint8") for name in _MASKS),
-            )
+            files = {"overlay.png": draw.png(overlay)}
+            files |= {f"{name}.png": draw.png(a.masks[name]) for name in _MASKS}
+            return a.to_dict(), *self.answers.hand_out(files)
 
         return _in_a_sentence(run, language)
 
@@ -114,7 +114,7 @@ class Endpoints:
                 opacity=opacity,
                 signed=bool((found.map < 0).any()),
             )
-            return found.to_dict(), picture
+            return found.to_dict(), *self.answers.hand_out({"overlay.png": draw.png(picture)})
 
         return _in_a_sentence(run, language)
 
@@ -122,7 +122,7 @@ class Endpoints:
         if file is None:
             raise ArgumentError("no file was given; the first parameter is a file")
         name = Path(file).name
-        image = decode(service.take(file), name=name, frame=frame, mm_per_pixel=spacing)
+        image = decode(take(file), name=name, frame=frame, mm_per_pixel=spacing)
         return self.analyzer.analyze(image)
 
 
@@ -133,3 +133,6 @@ def _in_a_sentence(run: Callable[[], tuple[Any, ...]], language: str) -> tuple[A
         raise gr.Error(texts.error(str(error), language), print_exception=False) from None
     except FileNotFoundError:  # an upload is read once
         raise gr.Error(texts.text("upload-failed", language), print_exception=False) from None
+    except Exception:  # the page's boundary: whatever it was, programs get a sentence, too
+        _log.exception("a request failed")
+        raise gr.Error(texts.text("failed", language), print_exception=False) from None

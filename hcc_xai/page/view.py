@@ -18,7 +18,7 @@ from hcc_xai.images import read
 from hcc_xai.network import MASKS
 
 if TYPE_CHECKING:
-    from hcc_xai.page.service import Kept
+    from hcc_xai.page.memory import Kept
     from hcc_xai.result import Analysis
 
 LAYERS = ("lesion", "liver", "heatmap")

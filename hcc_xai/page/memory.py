@@ -1,0 +1,186 @@
+"""What the page remembers between two clicks, and for how long: nothing is kept.
+
+An upload is deleted as soon as it is read. Pictures made for a visitor go when the visitor goes,
+those made for a program after a while. All of them lie in a folder of this process that only its
+user may enter, each at a random address, as who knows an address may read what is there.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hcc_xai.images import MAX_BYTES
+
+if TYPE_CHECKING:
+    from hcc_xai.result import Analysis
+
+KEPT_SECONDS = 30 * 60  # of files, and of answers nobody asked for again
+_MOST_ANSWERS = 24
+_MOST_BYTES = 512 * 2**20
+_MOST_HANDED = 200  # answers to programs whose pictures are still there
+_LAST = 4  # drawings of one answer that stay: the browser may still be fetching one
+_BYTES_A_PIXEL = 24  # of an Analysis: pixels, grey, two logit maps, masks
+
+
+@lru_cache(maxsize=1)
+def private_folder() -> Path:
+    """The folder for everything Gradio writes: of this process, for its user only, gone when it
+    ends.
+
+    Gradio's own default is one folder in /tmp that every user of the computer may read. Call this
+    before building any component, as each notes the folder when it is made.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="hcc_xai_", dir=os.environ.get("GRADIO_TEMP_DIR")))
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def take(path: str | Path) -> bytes:
+    """The bytes of an upload, which is deleted; a file that was not uploaded (an example) stays.
+
+    Raises:
+        FileNotFoundError: it was taken before.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if path.resolve().is_relative_to(private_folder().resolve()):
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else may lie there
+            path.parent.rmdir()
+    return data
+
+
+def _new_folder() -> Path:
+    folder = private_folder() / secrets.token_urlsafe(24)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@dataclass
+class Kept:
+    """One visitor's last answer. data: the file's bytes where it has more frames; folder: of the
+    pictures made from it."""
+
+    answer: Analysis
+    data: bytes | None
+    folder: Path
+    touched: float = field(default_factory=time.monotonic)
+    _drawn: list[Path] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def size(self) -> int:
+        """About as many bytes as it takes."""
+        height, width = self.answer.image.shape
+        return height * width * _BYTES_A_PIXEL + len(self.data or b"")
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write a file to fetch, at an address of its own; the last few of each name stay.
+
+        Raises:
+            FileNotFoundError: the answer has been put away in the meantime.
+        """
+        place = self.folder / secrets.token_urlsafe(8)
+        place.mkdir()
+        (place / name).write_bytes(content)
+        with self._lock:
+            self._drawn.append(place / name)
+            for old in [path for path in self._drawn if path.name == name][:-_LAST]:
+                self._drawn.remove(old)
+                shutil.rmtree(old.parent, ignore_errors=True)
+        return str(place / name)
+
+    def last(self, ending: str) -> str:
+        """The file written last whose name ends so."""
+        with self._lock:
+            return str(next(path for path in reversed(self._drawn) if path.name.endswith(ending)))
+
+
+class Answers:
+    """Session -> its last answer; bounded in number and bytes, the oldest go first.
+
+    Safe for threads. `gr.State` would not do: it copies what it is given (an answer and with it
+    the network), and keeps it for an hour after a visitor has gone.
+    """
+
+    def __init__(self, *, most: int = _MOST_ANSWERS, most_bytes: int = _MOST_BYTES) -> None:
+        self.most, self.most_bytes = most, most_bytes
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._handed: deque[tuple[float, Path]] = deque()
+        self._lock = threading.Lock()
+        # Gradio notes every file that it serves, for ever; what is deleted here is taken off.
+        self.notes: Iterable[set[str]] = ()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def put(self, session: str, answer: Analysis, data: bytes | None) -> Kept:
+        """Remember an answer in place of the session's last; `data` is of a file with frames."""
+        kept = Kept(answer, data if answer.image.frames > 1 else None, _new_folder())
+        with self._lock:
+            gone = [self._kept.pop(session, None)]
+            self._kept[session] = kept
+            gone += [self._kept.pop(old) for old in self._surplus()]
+        self._remove(old.folder for old in gone if old is not None)
+        return kept
+
+    def get(self, session: str) -> Kept | None:
+        """The session's answer, if it is still there."""
+        with self._lock:
+            kept = self._kept.get(session)
+            if kept is not None:
+                kept.touched = time.monotonic()
+                self._kept.move_to_end(session)
+        return kept
+
+    def drop(self, session: str) -> None:
+        """Forget the session's answer and everything made from it."""
+        with self._lock:
+            gone = self._kept.pop(session, None)
+        self._remove([gone.folder] if gone is not None else [])
+
+    def hand_out(self, files: Mapping[str, bytes]) -> list[str]:
+        """Write files for a program to fetch, at addresses of their own; they go after a while.
+
+        Gradio's own way is one address for one content, so two programs with one picture get one
+        file, and one may fetch it while it is being written for the other.
+        """
+        folder, now = _new_folder(), time.monotonic()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        with self._lock:
+            self._handed.append((now, folder))
+            gone = []
+            while len(self._handed) > _MOST_HANDED or self._handed[0][0] < now - KEPT_SECONDS:
+                gone.append(self._handed.popleft()[1])
+        self._remove(gone)
+        return [str(folder / name) for name in files]
+
+    def _surplus(self) -> list[str]:
+        limit, count, size, surplus = time.monotonic() - KEPT_SECONDS, 0, 0, []
+        for session, kept in reversed(self._kept.items()):
+            count, size = count + 1, size + kept.size
+            if count > 1 and (count > self.most or size > self.most_bytes or kept.touched < limit):
+                surplus.append(session)
+        return surplus
+
+    def _remove(self, folders: Iterable[Path]) -> None:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+            for files in self.notes:
+                files -= {file for file in list(files) if file.startswith(f"{folder}{os.sep}")}

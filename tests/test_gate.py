@@ -1,0 +1,130 @@
+"""The gate on made-up summaries whose kinds are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hcc_xai.errors import ArgumentError, BundleError
+from hcc_xai.gate import LIVER, Gate, fit
+
+
+def _world(seed: int = 0, n: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    mixing = rng.normal(size=(12, 60))
+    kinds = {LIVER: 0.0, "chest-x-ray": 4.0, "brain-mri": -4.0}
+    rows, names = [], []
+    for kind, shift in kinds.items():
+        latent = rng.normal(size=(n, 12))
+        latent[:, 0] += shift
+        rows.append(latent @ mixing + 0.2 * rng.normal(size=(n, 60)))
+        names += [kind] * n
+    return np.vstack(rows), np.array(names), np.arange(3 * n) % 5
+
+
+def test_it_accepts_the_wanted_share_of_new_liver_images_and_stops_the_others() -> None:
+    gate = fit(*_world())
+    summaries, names, _ = _world(seed=0, n=200)
+    rng = np.random.default_rng(9)
+    new = rng.normal(size=(2000, 12)) @ np.random.default_rng(0).normal(size=(12, 60))
+    new += 0.2 * rng.normal(size=new.shape)
+    accepted = np.mean([v.accepted for v in gate.judge(new)])
+    assert accepted == pytest.approx(0.95, abs=0.04)
+    for kind in ("chest-x-ray", "brain-mri"):
+        verdicts = gate.judge(summaries[names == kind])
+        assert np.mean([v.accepted for v in verdicts]) < 0.1
+        stopped = [v for v in verdicts if not v.accepted]
+        assert np.mean([v.kind == kind for v in stopped]) > 0.9
+        assert all(v.margin < 0 for v in stopped)
+
+
+def test_a_stranger_of_no_known_kind_is_stopped_and_not_named() -> None:
+    gate = fit(*_world())
+    stranger = np.random.default_rng(5).normal(0, 6, (50, 60))
+    assert not any(v.accepted for v in gate.judge(stranger))
+
+
+def test_it_is_the_same_after_saving(tmp_path: Path) -> None:
+    gate, (summaries, _, _) = fit(*_world()), _world()
+    gate.save(tmp_path / "gate.safetensors", "ab")
+    again = Gate.load(tmp_path / "gate.safetensors")
+    assert again.kinds == gate.kinds
+    assert again.judge(summaries) == gate.judge(summaries)
+    (tmp_path / "bad.safetensors").write_bytes(b"no")
+    with pytest.raises(BundleError, match="bad.safetensors"):
+        Gate.load(tmp_path / "bad.safetensors")
+
+
+def test_too_few_images_are_refused() -> None:
+    summaries, names, folds = _world(n=30)
+    with pytest.raises(ArgumentError, match="40"):
+        fit(summaries, names, folds)
+    with pytest.raises(ArgumentError, match="other kinds"):
+        fit(summaries, np.full(len(names), LIVER), folds)
+
+
+@pytest.fixture
+def gated(tmp_path: Path, tiny_bundle: Path, tiny):
+    """The tiny bundle with a gate that knows phantoms from noise."""
+    import shutil
+
+    from hcc_xai import load
+    from hcc_xai.bundle import load_bundle
+    from hcc_xai.geometry import Frame, find_sector
+    from hcc_xai.phantom import make, random_spec
+
+    rng = np.random.default_rng(0)
+    livers = [make(random_spec(s, shape=(120, 160))).pixels for s in range(60)]
+    noise = [rng.integers(0, 255, (120, 160), dtype=np.uint8) for _ in range(60)]
+    inputs = []
+    for pixels in [*livers, *noise]:
+        frame = Frame.around(find_sector(pixels), size=96)
+        grey = pixels if pixels.ndim == 2 else pixels[..., 0]
+        inputs.append(frame.to_network(grey / 255.0))
+    summaries = tiny.forward(np.stack(inputs))["summary"]
+    gate = fit(summaries, [LIVER] * 60 + ["screenshot"] * 60, np.arange(120) % 5)
+    shutil.copytree(tiny_bundle, tmp_path / "gated")
+    gate.save(tmp_path / "gated" / "gate.safetensors", load_bundle(tiny_bundle).weights_sha256)
+    return load(tmp_path / "gated", device="cpu")
+
+
+def test_a_stopped_picture_is_answered_in_full_but_not_accepted(gated) -> None:
+    noise = np.random.default_rng(7).integers(0, 255, (120, 160), dtype=np.uint8)
+    answer = gated.analyze(noise)
+    assert not answer.accepted and answer.flags[0].severity == "stop"
+    assert answer.flags[0].message == {
+        "en": "This picture was stopped: it looks like a screenshot.",
+        "es": "Imagen detenida: parece una captura de pantalla.",
+    }
+    assert answer.masks["liver"].shape == (120, 160) and answer.probabilities
+    assert answer.band() != "green" and answer.to_dict()["accepted"] is False
+    through = gated.analyze(noise, accept=True)
+    assert through.accepted and through.let_through and through.band() != "green"
+    assert "let-through" in {flag["code"] for flag in through.to_dict()["flags"]}
+
+
+def test_most_phantoms_pass_a_gate_that_was_fitted_on_phantoms(gated) -> None:
+    from hcc_xai.phantom import make, random_spec
+
+    scans = [make(random_spec(s, shape=(120, 160))).pixels for s in range(200, 220)]
+    answers = gated.analyze(scans)
+    assert np.mean([a.accepted for a in answers]) >= 0.7
+    assert all("kind-unchecked" not in {f.code for f in a.flags} for a in answers)
+
+
+def test_the_command_line_holds_a_stopped_answer_back(gated, tmp_path, capsys) -> None:
+    import cv2
+
+    from hcc_xai.cli import main
+
+    noise = np.random.default_rng(8).integers(0, 255, (120, 160), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "noise.png"), noise)
+    arguments = ["analyze", str(tmp_path / "noise.png"), "--model", str(gated.bundle.path)]
+    assert main([*arguments, "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith(f"{tmp_path / 'noise.png'}: ")
+    assert (tmp_path / "noise.json").is_file()
+    assert main([*arguments, "--accept"]) == 0
+    assert "noise.png: " in capsys.readouterr().out
