@@ -90,7 +90,7 @@ def add_outline(
 ) -> NDArray[np.uint8]:
     """A thin line round a mask, on its inner edge; a new picture."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    width = max(1, round(max(mask.shape) / 500))
+    width = max(1, round(max(mask.shape) / 800))
     drawn = np.array(pixels)
     cv2.drawContours(drawn, contours, -1, colour, width)
     return drawn

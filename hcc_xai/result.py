@@ -19,7 +19,7 @@ from hcc_xai.errors import unknown
 from hcc_xai.explain import KINDS
 from hcc_xai.geometry import Frame
 from hcc_xai.images import Image
-from hcc_xai.measure import Lesion, find_lesions, without_islands
+from hcc_xai.measure import Lesion, find_lesions, whole_organ
 from hcc_xai.network import MASKS, sector_of
 
 _REGIONS = ("lesion", "liver", "rest", "outside")
@@ -126,7 +126,10 @@ class Analysis:
         lesion = np.zeros(self.image.shape, bool)
         for found in self.lesions:
             lesion |= found.mask
-        return {"liver": without_islands(self._over("liver") | lesion) | lesion, "lesion": lesion}
+        return {
+            "liver": whole_organ(self._over("liver") | lesion) & self.sector | lesion,
+            "lesion": lesion,
+        }
 
     def _over(self, name: str) -> NDArray[np.bool_]:
         threshold = self.config.mask_thresholds[name]

@@ -29,7 +29,7 @@ class Served:
 
 
 @contextmanager
-def serve(bundle: Path, *, seconds: float = 90, **environment: str) -> Iterator[Served]:
+def serve(bundle: Path, *, seconds: float = 300, **environment: str) -> Iterator[Served]:
     """Serve a bundle on a free port of this computer; afterwards nothing of it may be left."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -44,13 +44,10 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)
         Endpoints(analyzer, answers)
 
-        def greet(chosen: str) -> dict[Any, Any]:
-            return {language: chosen, **labels.updates(chosen), **tab.without_answer(chosen)}
-
         said = [*labels.components, *tab.without_answer("en")]
         quiet: dict[str, Any] = {"show_progress": "hidden", **service.HIDDEN, **service.REDRAW}
-        page.load(greet, [language], [language, *said], js=style.READ_LANGUAGE, **quiet)
         given = [language, *tab.controls]
+        page.load(tab.greet, given, [language, *said], js=style.READ_LANGUAGE, **quiet)
         language.input(tab.translate, given, said, js=style.KEEP_LANGUAGE, **quiet)
         page.unload(tab.leave)
     answers.notes = page.temp_file_sets

@@ -239,6 +239,10 @@ class AnalyzeTab(Layout):
             self.legend: self._legend(a, View(*view), language),
         }
 
+    def greet(self, request: gr.Request, language: str, *view: Any) -> _Updates:
+        """The page was opened, in the language that the browser asks for."""
+        return {self.language: language, **self.translate(request, language, *view)}
+
     def without_answer(self, language: str) -> _Updates:
         """What Python writes where there is no answer."""
         return {

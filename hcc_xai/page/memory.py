@@ -164,10 +164,12 @@ class Answers:
         for name, content in files.items():
             (folder / name).write_bytes(content)
         with self._lock:
-            self._handed.append((now, folder))
             gone = []
-            while len(self._handed) > _MOST_HANDED or self._handed[0][0] < now - KEPT_SECONDS:
+            while self._handed and (
+                len(self._handed) >= _MOST_HANDED or self._handed[0][0] < now - KEPT_SECONDS
+            ):
                 gone.append(self._handed.popleft()[1])
+            self._handed.append((now, folder))
         self._remove(gone)
         return [str(folder / name) for name in files]
 

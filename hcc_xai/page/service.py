@@ -123,6 +123,9 @@ def launch_settings() -> dict[str, Any]:
         "allowed_paths": [],
         "state_session_capacity": 64,  # each holds a copy of the page's settings; 10,000 by default
         "show_error": False,  # errors become sentences before they get there
+        # Else Gradio asks itself for the page and gives up after three seconds, which a busy
+        # computer needs, or one whose proxy is asked for 127.0.0.1 too.
+        "_frontend": False,
         "ssr_mode": False,
         "pwa": False,
         "mcp_server": False,

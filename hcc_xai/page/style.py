@@ -378,13 +378,13 @@ def script() -> str:
 
 
 # Which language: the one chosen here before, else the browser's.
-READ_LANGUAGE = """() => {
+READ_LANGUAGE = """(unset, ...others) => {
   let chosen = null;
   try { chosen = localStorage.getItem("hcc_xai_language"); } catch (error) { /* storage is off */ }
   if (chosen !== "en" && chosen !== "es")
     chosen = (navigator.language || "en").toLowerCase().startsWith("es") ? "es" : "en";
   document.documentElement.lang = chosen;
-  return [chosen];
+  return [chosen, ...others];
 }"""
 KEEP_LANGUAGE = """(chosen, ...others) => {
   document.documentElement.lang = chosen;
