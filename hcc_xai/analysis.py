@@ -127,7 +127,7 @@ class Analyzer:
         raw = self.forward(np.stack(inputs))
         seconds = (time.perf_counter() - start) / len(images)
         labels = self.config.network.labels
-        stops = self._stops(raw["summary"], accept=accept)
+        stops = self._stops(raw["summary"])
         answers = []
         for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
             logits = raw["logits"][index].astype(np.float64)
@@ -142,7 +142,7 @@ class Analyzer:
                     dict(zip(labels, logits.tolist(), strict=True)),
                     self.name,
                     seconds,
-                    accepted=accept or not stops[index],
+                    accepted=not stops[index],
                     calibrated=fitted is not None,
                     prediction_set=fitted.prediction_set(chances) if fitted else (),
                     _flags=(*stops[index], *self._flags),
@@ -151,17 +151,14 @@ class Analyzer:
                     _hide=self.hide,
                 )
             )
-        return tuple(answers)
+        return tuple(let_through(a) if accept and not a.accepted else a for a in answers)
 
-    def _stops(self, summaries: NDArray[np.float32], *, accept: bool) -> list[tuple[Flag, ...]]:
+    def _stops(self, summaries: NDArray[np.float32]) -> list[tuple[Flag, ...]]:
         """What the gate says of each picture: nothing, or one flag."""
         if self._gate is None:
             return [()] * len(summaries)
-        through = Flag("let-through", "warning", words.both("let-through"))
         return [
-            ()
-            if verdict.accepted
-            else (through if accept else Flag("stopped", "stop", words.stopped(verdict.kind)),)
+            () if verdict.accepted else (Flag("stopped", "stop", words.stopped(verdict.kind)),)
             for verdict in self._gate.judge(summaries)
         ]
 
@@ -285,6 +282,13 @@ def load(where: str | Path | None = None, *, device: str | None = None) -> Analy
         BundleError: one sentence says what is wrong with it.
     """
     return Analyzer(load_bundle(where if where is not None else default_model()), device=device)
+
+
+def let_through(answer: Analysis) -> Analysis:
+    """A stopped answer that a person wants to see all the same; it stays marked everywhere."""
+    flags = tuple(flag for flag in answer._flags if flag.severity != "stop")
+    through = Flag("let-through", "warning", words.both("let-through"))
+    return replace(answer, accepted=True, _flags=(through, *flags))
 
 
 def with_spacing(answer: Analysis, mm_per_pixel: Spacing) -> Analysis:

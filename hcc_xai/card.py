@@ -181,7 +181,7 @@ def _limits(summary: Summary) -> str:
     lines = [
         "One set, from few scanners: nothing here says how it does on another scanner.",
         '"One image per patient" is what the set says; there are no patient ids to prove it.',
-        "Probabilities are raw unless the bundle holds a calibration; see Confidence above.",
+        "Probabilities are raw unless the bundle holds a calibration; see Confidence.",
         "Nothing stops a picture that is no liver ultrasound, unless the bundle holds a gate.",
         "A heatmap in the lesion does not prove that the lesion was used, as features see beyond "
         "their place: read the rows under Behaviour too.",

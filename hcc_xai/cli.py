@@ -112,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     end = commands.add_parser("finish", help="fit to a trained bundle what follows its weights")
     end.add_argument("bundle", type=Path)
     end.add_argument("--out-of-fold", type=Path, required=True, help="what `evaluate` wrote")
+    end.add_argument("--data", type=Path, help="data folder, to fit the gate")
+    end.add_argument("--kinds", type=Path, help="folder of pictures of other kinds, for the gate")
+    end.add_argument(
+        "--folds", type=Path, metavar="DIR", help="to measure the gate: what `train` left"
+    )
     end.set_defaults(run=_finish)
 
     speed = commands.add_parser("bench", parents=[model], help="milliseconds per image")
@@ -170,7 +175,7 @@ def _stem(source: str, used: set[str]) -> str:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from hcc_xai import draw
+    from hcc_xai import draw, words
     from hcc_xai.analysis import load
     from hcc_xai.explain import method_named
 
@@ -190,6 +195,8 @@ def _explain(options: argparse.Namespace) -> int:
         scale=found.scale,
         signed=bool((found.map < 0).any()),
     )
+    if not answer.accepted:
+        picture = draw.mark(picture, words.say("marked", "en"))
     options.out.mkdir(parents=True, exist_ok=True)
     stem = f"{Path(answer.image.source).stem}_{found.method.replace('+', 'p')}_{found.label}"
     (options.out / f"{stem}.png").write_bytes(draw.png(picture))
@@ -275,8 +282,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         "--pretrained tf_efficientnet_lite0.safetensors --licence cc-by-4.0",
         f"python -m hcc_xai evaluate --data DATA --folds {options.folds.name} --out REPORT "
         f"--card {options.folds.name}/all/bundle",
-        f"python -m hcc_xai finish {options.folds.name}/all/bundle "
-        "--out-of-fold REPORT/out_of_fold.jsonl",
+        f"python -m hcc_xai finish {options.folds.name}/all/bundle --data DATA --kinds KINDS "
+        f"--folds {options.folds.name} --out-of-fold REPORT/out_of_fold.jsonl",
     )
 
     def report(line: str) -> None:
@@ -296,9 +303,18 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _finish(options: argparse.Namespace) -> int:
+    from hcc_xai.evaluate import fold_bundles
     from hcc_xai.finish import finish
+    from hcc_xai.screen import screen
 
-    print(json.dumps(finish(options.bundle, options.out_of_fold), indent=1))
+    more = ""
+    if options.kinds and options.data and options.folds:
+        found = fold_bundles(options.folds, options.folds / "bundles")
+        first = dict(sorted(found.items())[:1])  # one is enough to see; each takes minutes
+        more = screen(options.bundle, options.data, options.kinds, first)
+    elif options.kinds or options.data or options.folds:
+        raise DataError("the gate wants --data, --kinds and --folds together")
+    print(json.dumps(finish(options.bundle, options.out_of_fold, more=more), indent=1))
     return 0
 
 

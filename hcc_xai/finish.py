@@ -26,13 +26,16 @@ _BEGIN, _END = "<!-- finish: begin -->", "<!-- finish: end -->"
 _RESAMPLES = 1000
 
 
-def finish(bundle: str | Path, out_of_fold: str | Path, *, alpha: float = 0.1) -> dict[str, Any]:
+def finish(
+    bundle: str | Path, out_of_fold: str | Path, *, alpha: float = 0.1, more: str = ""
+) -> dict[str, Any]:
     """Fit the calibration of a bundle and write `calibration.json` and its section of the card.
 
     Args:
         bundle: folder of the bundle that ships.
         out_of_fold: what `evaluate` wrote for networks that were trained the same way.
         alpha: share that a prediction set may miss.
+        more: what the card says after it (see `screen`).
 
     Returns:
         The figures of the card's section.
@@ -54,7 +57,7 @@ def finish(bundle: str | Path, out_of_fold: str | Path, *, alpha: float = 0.1) -
     whole = replace(fitted, weights_sha256=loaded.weights_sha256)
     _write(loaded.path / "calibration.json", json.dumps(whole.to_dict(), indent=1) + "\n")
     card = loaded.card.split(_BEGIN)[0].rstrip()
-    section = _section(whole, figures, loaded)
+    section = f"{_section(whole, figures, loaded)}\n\n{more}".rstrip()
     _write(loaded.path / CARD, f"{card}\n\n{_BEGIN}\n{section}\n{_END}\n")
     return figures
 
@@ -160,7 +163,8 @@ def _section(fitted: Calibration, figures: dict[str, Any], bundle: Bundle) -> st
         "",
         f"Temperature {fitted.temperature:.2f}, fitted on out-of-fold logits of networks trained "
         "as this one was. The figures below calibrate each fold by the others; 95 % bootstrap "
-        "intervals by image.",
+        "intervals by image (resampling raises the calibration error, so its interval may lie "
+        "above it).",
         "",
         "| figure | raw | calibrated |",
         "| --- | --- | --- |",

@@ -311,19 +311,18 @@ class Analysis:
         """(H, W, 3) uint8: the scan with heatmap (`kind=None` for none) and outlines; text outside
         it is black."""
         masks = {name: self.masks[name] for name in show}
-        if kind is None:
-            return draw.overlay(self.image.pixels, self.sector, masks)
-        heat = self.heatmap(label, kind)
-        return draw.overlay(
-            self.image.pixels,
-            self.sector,
-            masks,
-            heat=heat,
-            scale=self.scale(kind) if absolute else draw.own_scale(heat),
-            opacity=opacity,
-            colour_map=colour_map,
-            signed=kind == "contribution",
-        )
+        heat = None if kind is None else self.heatmap(label, kind)
+        options: dict[str, Any] = {}
+        if heat is not None:
+            options = {
+                "scale": self.scale(kind or "") if absolute else draw.own_scale(heat),
+                "opacity": opacity,
+                "colour_map": colour_map,
+                "signed": kind == "contribution",
+            }
+        shown = draw.overlay(self.image.pixels, self.sector, masks, heat=heat, **options)
+        stopped = not self.accepted or self.let_through
+        return draw.mark(shown, words.say("marked", "en")) if stopped and (masks or kind) else shown
 
     def save(self, folder: str | Path, *, stem: str | None = None) -> tuple[Path, ...]:
         """Write `<stem>_overlay.png`, `<stem>_lesion.png`, `<stem>_liver.png` and `<stem>.json`;

@@ -7,7 +7,7 @@ the picture; liver images are shown in their own size as well, as users' will be
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,21 @@ def _input(analyzer: Analyzer, path: Path, *, small: bool) -> NDArray[np.float32
         image = read(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8))
     frame = Frame.around(find_sector(image.pixels), size=analyzer.config.network.size)
     return frame.to_network(image.grey)
+
+
+def screen(
+    bundle: str | Path, data: str | Path, kinds: str | Path, folds: Mapping[int, Path]
+) -> str:
+    """Fit the gate of a bundle, measure gates of the folds' bundles, and give the card's section.
+
+    Args:
+        folds: fold -> bundle that was trained without it.
+    """
+    fit_gate(bundle, data, kinds)
+    crowds = {
+        fold: gather(Analyzer(load_bundle(path)), data, kinds) for fold, path in folds.items()
+    }
+    return section([measure(crowd, fold) for fold, crowd in crowds.items()])
 
 
 def fit_gate(bundle: str | Path, data: str | Path, kinds: str | Path) -> Gate:

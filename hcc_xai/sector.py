@@ -24,7 +24,7 @@ from hcc_xai.errors import ArgumentError
 
 _GREY, _FIT = 480, 256  # longest side in pixels: at least for the halo, at most for the fit
 _FAINT = 4  # grey levels above the background that make an echo
-_SHADOW, _EDGE, _SKIN = 0.01, 0.2, 0.7  # what black costs: anywhere, among echoes, at the skin
+_SHADOW, _EDGE, _SKIN = 0.005, 0.3, 0.7  # what black costs: anywhere, among echoes, at the skin
 _NEAR = 0.12  # share of the depth that is "at the skin"
 _MISSED = 0.04  # share of the echoes that a fan may leave out
 _CUT = np.array([0.8, 0.93])  # the least that cut corners and a cut bottom leave of width and depth
@@ -161,7 +161,7 @@ def _worth(echoes: Floats, solid: Mask) -> Floats:
     """What each pixel adds to a shape that holds it: up to 1 for an echo, less than 0 for black."""
     top, bottom, _, _ = _bounds(solid)
     depth = (np.arange(len(echoes), dtype=np.float32)[:, None] + 0.5 - top) / (bottom - top)
-    cost = _SHADOW + _SKIN * np.clip(1 - depth / _NEAR, 0, 1) + _EDGE * cv2.blur(echoes, (21, 21))
+    cost = _SHADOW + _SKIN * np.clip(1 - depth / _NEAR, 0, 1) + _EDGE * cv2.blur(echoes, (11, 11))
     return np.asarray((2 * echoes - 1) * np.where(echoes > 0.5, 1, cost), np.float32)
 
 
@@ -219,7 +219,7 @@ def _fit(worth: Floats, solid: Mask) -> Real:
     fans = np.array(grid, float).reshape(7, -1).T
     best = fans[np.argsort(-_values(fans, sums[::3], row[::3]))[:20]]
 
-    least = np.array([wide, tall, wide, 2.5, tall, 1.5, 1.0]) ** 2 * 0.02**2
+    least = np.array([wide, tall, wide, 2.5, tall, 1.5, 1.0]) ** 2 * 0.04**2
     spread = np.cov(best.T) + np.diag(least)
     fan, value = best[0], -np.inf
     for step, noise in enumerate(np.random.default_rng(0).standard_normal((18, 60, 7))):
@@ -235,7 +235,7 @@ def _fit(worth: Floats, solid: Mask) -> Real:
             fan, value = best[0], float(values.max())
         drift = best.mean(0) - mean
         spread = 0.3 * spread + 0.7 * (np.cov(best.T) + 0.5 * np.outer(drift, drift))
-        spread += np.diag(least) * 0.05 * 0.75**step
+        spread += np.diag(least) * 0.0125 * 0.75**step
     return np.asarray(fan, np.float64)
 
 

@@ -217,10 +217,13 @@ def _outlines(t: Table) -> None:
             t.rate(f"lesion_hit_quartile_{k + 1}", hits, (shares > 0) & (quartile == k))
     if "normal" in t.labels:
         t.rate("false_lesion_normal", t.column("false_lesion"), t.truth == "normal")
-    found = t.column("sector_iou")
+    # Where the liver was not outlined, the sector's file may hold something else than the sector.
+    found = np.where(t.column("has_liver") > 0, t.column("sector_iou"), np.nan)
     t.median("sector_iou_median", found)
     # The worst of a sample has no useful bootstrap interval.
-    t.figures["sector_iou_worst"] = Figure(float(found.min()), None, None, len(found))
+    t.figures["sector_iou_worst"] = Figure(
+        float(np.nanmin(found)), None, None, int(np.isfinite(found).sum())
+    )
 
 
 def _evidence(t: Table) -> None:

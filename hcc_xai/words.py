@@ -52,6 +52,7 @@ _SAY: dict[str, tuple[str, str]] = {
         "This picture was stopped: it looks like {kind}.",
         "Imagen detenida: parece {kind}.",
     ),
+    "marked": ("NOT A KNOWN LIVER ULTRASOUND", "NO ES UNA ECOGRAFIA HEPATICA CONOCIDA"),
     "let-through": (
         "Let through by hand, though it is unlike the liver ultrasound images that the model knows: do not rely on the answer.",
         "Admitida a mano, aunque no se parece a las ecografías hepáticas que el modelo conoce: no se fíe de la respuesta.",

@@ -128,3 +128,22 @@ def test_the_command_line_holds_a_stopped_answer_back(gated, tmp_path, capsys) -
     assert (tmp_path / "noise.json").is_file()
     assert main([*arguments, "--accept"]) == 0
     assert "noise.png: " in capsys.readouterr().out
+
+
+def test_the_page_shows_the_reason_and_no_answer_until_it_is_let_through(gated) -> None:
+    from hcc_xai import draw
+    from hcc_xai.analysis import let_through
+    from hcc_xai.page import answer as html
+
+    noise = np.random.default_rng(7).integers(0, 255, (120, 160), dtype=np.uint8)
+    stopped = gated.analyze(noise)
+    for language, reason in (("en", "looks like a screenshot"), ("es", "captura de pantalla")):
+        said = html.answer(stopped, language, None)
+        assert reason in said and "data-value" not in said
+        assert reason in html.spoken(stopped, language)
+        assert stopped.title(None, language) not in said
+    through = let_through(stopped)
+    said = html.answer(through, "en", None)
+    assert "data-value" in said and "Let through by hand" in said
+    assert (through.overlay()[:10, -1] == draw.COLOURS["lesion"]).all()  # the bar that says so
+    assert (gated.analyze(noise).overlay(kind=None, show=())[0] == stopped.image.pixels[0]).all()

@@ -43,6 +43,7 @@ ROOMS = [
     "tables",
     "card",
     "evaluate",
+    "screen",
     "finish",
     "page",
     "cli",

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai.analysis import Analysis, Analyzer, with_spacing
+from hcc_xai.analysis import Analysis, Analyzer, let_through, with_spacing
 from hcc_xai.errors import HccXaiError
 from hcc_xai.images import decode
 from hcc_xai.page import answer as html
@@ -40,7 +40,13 @@ class AnalyzeTab(Layout):
         super().__init__(analyzer.config, labels)
         self.analyzer, self.answers, self.language = analyzer, answers, language
         shown = [self.stage, self.legend, self.answer, self.spoken, self.note, self.label]
-        shown += [self.frame, self.spacing_note, self.upload, *self.downloads.values()]
+        shown += [
+            self.through,
+            self.frame,
+            self.spacing_note,
+            self.upload,
+            *self.downloads.values(),
+        ]
         start = [language, self.spacing, *self.controls]
         loud: dict[str, Any] = {"show_progress_on": self.stage, **HIDDEN, **MODEL}
         quiet: dict[str, Any] = {"show_progress": "hidden", **HIDDEN}
@@ -51,6 +57,7 @@ class AnalyzeTab(Layout):
         answered.append(
             self.frame.input(self.read_frame, [self.frame, *start], shown, **live, **MODEL)
         )
+        answered.append(self.through.click(self.let_through, start, shown, **quiet, **MODEL))
         answered.append(
             gr.on(
                 [self.spacing.submit, self.spacing.blur],
@@ -128,8 +135,30 @@ class AnalyzeTab(Layout):
         self.answers.drop(session)
         return self._failure(message, language)
 
+    def let_through(self, request: gr.Request, language: str, spacing: str, *view: Any) -> _Updates:
+        """The visitor wants the answer of a stopped picture all the same."""
+        kept = self._kept(request)
+        if kept is None:
+            return self._failure(texts.text("gone", language), language)
+        kept.answer = let_through(kept.answer)
+        return self._success(kept, replace(View(*view), label=kept.answer.label), language)
+
+    def _stopped(self, kept: Kept, language: str) -> _Updates:
+        """The picture as it was scanned and the reason; nothing that could pass for an answer."""
+        scanned = write_picture(kept, "scanned", kept.answer.overlay(kind=None, show=()))
+        return {
+            **self._failure("", language),
+            self.stage: (scanned, scanned),
+            self.answer: html.answer(kept.answer, language, None),
+            self.spoken: html.spoken(kept.answer, language),
+            self.note: html.note(texts.text("hint", language)),
+            self.through: gr.update(visible=True),
+        }
+
     def _success(self, kept: Kept, view: View, language: str) -> _Updates:
         a, frames = kept.answer, kept.answer.image.frames
+        if not a.accepted:
+            return self._stopped(kept, language)
         files = {
             "overlay": write_picture(kept, "overlay", view.draw(a)),
             "lesion": write_picture(kept, "lesion", a.masks["lesion"]),
@@ -144,6 +173,7 @@ class AnalyzeTab(Layout):
             self.spoken: html.spoken(a, language),
             self.note: html.note(texts.text("hint", language)),
             self.label: view.label,
+            self.through: gr.update(visible=False),
             self.frame: gr.update(
                 visible=frames > 1, maximum=max(2, frames), value=a.image.frame + 1
             ),
@@ -163,6 +193,7 @@ class AnalyzeTab(Layout):
             self.upload: None,
             self.note: html.note(message, frame=texts.text("file-error", language), bad=True),
             self.frame: gr.update(visible=False),
+            self.through: gr.update(visible=False),
             **{
                 button: gr.update(value=None, interactive=False)
                 for button in self.downloads.values()
@@ -178,7 +209,7 @@ class AnalyzeTab(Layout):
     def test(self, request: gr.Request, language: str) -> _Updates:
         """What does hiding the lesion do? Runs the network on two more pictures."""
         kept = self._kept(request)
-        if kept is None or not kept.answer.lesions:
+        if kept is None or not kept.answer.accepted or not kept.answer.lesions:
             return {self.answer: gr.skip()}
         try:
             evidence = kept.answer.evidence
@@ -192,7 +223,7 @@ class AnalyzeTab(Layout):
         kept = self._kept(request)
         try:
             mm, unclear = _number(spacing, language)
-            if kept is None or mm is None:
+            if kept is None or mm is None or not kept.answer.accepted:
                 return {self.spacing_note: unclear}
             kept.answer = with_spacing(kept.answer, mm)
             return {
@@ -211,7 +242,7 @@ class AnalyzeTab(Layout):
         kept, wanted = self._kept(request), View(*view)
         # A signed map has colours of its own.
         colours = {self.colours: gr.update(interactive=wanted.kind != "contribution")}
-        if kept is None:
+        if kept is None or not kept.answer.accepted:
             return colours
         try:
             overlay = write_picture(kept, "overlay", wanted.draw(kept.answer))
@@ -236,7 +267,7 @@ class AnalyzeTab(Layout):
             **said,
             self.answer: html.answer(a, language, evidence),
             self.spoken: html.spoken(a, language),
-            self.legend: self._legend(a, View(*view), language),
+            self.legend: self._legend(a, View(*view), language) if a.accepted else "",
         }
 
     def greet(self, request: gr.Request, language: str, *view: Any) -> _Updates:

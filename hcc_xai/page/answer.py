@@ -19,12 +19,22 @@ _SHOWN = (
     "uncalibrated",
     "kind-unchecked",
     "evidence-elsewhere",
-    "stopped",
+    "let-through",
 )  # flags with a line of their own
 
 
 def answer(a: Analysis, language: str, evidence: Evidence | None) -> str:
-    """Everything right of the picture; `evidence` is None as long as it is being computed."""
+    """Everything right of the picture; `evidence` is None as long as it is being computed.
+
+    A stopped picture gets the reason, and no answer.
+    """
+    if not a.accepted:
+        reason = next((f.message[language] for f in a.flags if f.severity == "stop"), "")
+        return (
+            f'<div class="head" data-stopped="true"><h2>{text("stopped-title", language)}</h2>'
+            f'<p class="sentence" role="alert">{escape(reason)}</p>'
+            f"<p>{text('stopped-more', language)}</p></div>"
+        )
     parts = [
         _head(a, language),
         _bars(a, language),
@@ -44,6 +54,8 @@ def waiting(language: str) -> str:
 def spoken(a: Analysis, language: str) -> str:
     """What was found, for a screen reader: read out when it arrives, and the picture's alternative
     text."""
+    if not a.accepted:
+        return escape(next((f.message[language] for f in a.flags if f.severity == "stop"), ""))
     return escape(f"{a.headline(language)}. {a.sentence(language)}")
 
 
@@ -78,7 +90,7 @@ def legend(
     return (
         f'<div class="legend">{keys}<span class="scale"><span>{low}</span>'
         f'<i class="ramp" style="background:{bar}"></i><span>{high}</span></span>'
-        f'<span class="what">{escape(what)}</span>{peek}<span class="how">{how}</span></div>'
+        f'<span class="what">{escape(what)}</span><span class="how">{how}</span>{peek}</div>'
     )
 
 
@@ -128,8 +140,9 @@ def _trust(a: Analysis, language: str, evidence: Evidence | None) -> str:
             language,
         ),
     ]
-    if not a.accepted:
-        lines.insert(0, _line("!", "stopped", flags.get("stopped", ""), language))
+    if a.let_through:
+        lines[0] = _line("!", "kind", flags["let-through"], language)
+        lines[1] = _line("!", "confidence", text("calibrated-elsewhere", language), language)
     lines.append(_evidence(a, language, evidence, flags.get("evidence-elsewhere")))
     lines += [
         _line("!", "note", message, language)

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai import draw
+from hcc_xai import draw, words
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain import KINDS, METHODS
@@ -44,12 +44,14 @@ class Endpoints:
             opacity = gr.Number(0.6, label="opacity")
             colours = gr.Dropdown(list(draw.COLOUR_MAPS), value="inferno", label="colour_map")
             evidence = gr.Checkbox(False, label="evidence")
+            accept = gr.Checkbox(False, label="accept")
             language = gr.Dropdown(list(texts.NAMES), value="en", label="language")
             method = gr.Dropdown(list(METHODS), value=KINDS[0], label="method")
             numbers = gr.JSON(label="answer")
             pictures = [gr.Image(label=name, format="png") for name in ("overlay", *_MASKS)]
             analyze, explain = gr.Button(), gr.Button()
         given = [file, frame, spacing, label, kind, scale, opacity, colours, evidence, language]
+        given.append(accept)
         analyze.click(self.analyze, given, [numbers, *pictures], api_name="analyze", **MODEL)
         given = [file, method, label, against, frame, scale, opacity, language]
         explain.click(self.explain, given, [numbers, pictures[0]], api_name="explain", **SLOW)
@@ -66,6 +68,7 @@ class Endpoints:
         colour_map: str = "inferno",
         evidence: bool = False,
         language: str = "en",
+        accept: bool = False,
     ) -> tuple[Any, ...]:
         """Analyze a liver ultrasound: numbers and words, then overlay, lesion mask, liver mask.
 
@@ -73,7 +76,7 @@ class Endpoints:
         """
 
         def run() -> tuple[Any, ...]:
-            a = self._read(file, frame, mm_per_pixel)
+            a = self._read(file, frame, mm_per_pixel, accept=accept)
             if evidence:
                 a.evidence  # noqa: B018  (filled in when asked for; `to_dict` shows it)
             overlay = a.overlay(
@@ -103,7 +106,7 @@ class Endpoints:
         """One map by one method: what speaks for a label (rather than another)."""
 
         def run() -> tuple[Any, ...]:
-            a = self._read(file, frame, None)
+            a = self._read(file, frame, None, accept=False)
             found = self.analyzer.explain(a, method, label=label, against=against)
             picture = draw.overlay(
                 a.image.pixels,
@@ -114,16 +117,21 @@ class Endpoints:
                 opacity=opacity,
                 signed=bool((found.map < 0).any()),
             )
-            return found.to_dict(), *self.answers.hand_out({"overlay.png": draw.png(picture)})
+            if not a.accepted:
+                picture = draw.mark(picture, words.say("marked", "en"))
+            told = {**found.to_dict(), "accepted": a.accepted}
+            return told, *self.answers.hand_out({"overlay.png": draw.png(picture)})
 
         return _in_a_sentence(run, language)
 
-    def _read(self, file: str | None, frame: int | None, spacing: float | None) -> Analysis:
+    def _read(
+        self, file: str | None, frame: int | None, spacing: float | None, *, accept: bool
+    ) -> Analysis:
         if file is None:
             raise ArgumentError("no file was given; the first parameter is a file")
         name = Path(file).name
         image = decode(take(file), name=name, frame=frame, mm_per_pixel=spacing)
-        return self.analyzer.analyze(image)
+        return self.analyzer.analyze(image, accept=accept)
 
 
 def _in_a_sentence(run: Callable[[], tuple[Any, ...]], language: str) -> tuple[Any, ...]:

@@ -122,6 +122,8 @@ class Layout:
         return [(self.config.titles[x][language], x) for x in self.config.network.labels]
 
     def _measures(self) -> None:
+        through = gr.Button(i18n("through"), visible=False, size="sm", elem_id="through")
+        self.through = self.labels.add(through, value="through")
         with gr.Row(elem_id="measure"):
             spacing = gr.Textbox(
                 "",

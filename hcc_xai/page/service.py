@@ -119,6 +119,8 @@ def launch_settings() -> dict[str, Any]:
         "share": False,
         "run_history": False,  # True by default: patients' pictures in the browser's storage
         "enable_monitoring": False,
+        # Every thread that ran the network once keeps its working memory; 40 by default.
+        "max_threads": 12,
         "max_file_size": MAX_BYTES,
         "allowed_paths": [],
         "state_session_capacity": 64,  # each holds a copy of the page's settings; 10,000 by default

@@ -144,8 +144,8 @@ body.dragging #stage-wrap { outline: 2px dashed #56B4E9; outline-offset: -8px; }
 .legend .key i { display: inline-block; width: 14px; height: 3px; margin-right: 5px; vertical-align: middle; }
 .legend .scale { display: inline-flex; gap: 6px; align-items: center; color: #e6e9ed; font-variant-numeric: tabular-nums; }
 .legend .ramp { display: inline-block; width: 150px; height: 10px; border-radius: 2px; border: 1px solid #3a4653; }
-#legend .what { color: #c5ccd4; } #legend .peek { margin-left: auto; color: #9aa5b1; }
-#legend .how { flex: 1 0 100%; font-size: 11.5px; color: #9aa5b1; }
+#legend .what { color: #c5ccd4; flex: 1 1 auto; } #legend .peek { font-size: 11.5px; color: #9aa5b1; }
+#legend .how { flex: 1 1 70%; font-size: 11.5px; color: #9aa5b1; }
 
 #controls { gap: 6px; }
 .controls { gap: 6px 22px; flex-wrap: wrap; align-items: flex-end; }
@@ -243,7 +243,7 @@ footer { margin: 0 !important; padding: 2px 0 6px !important; font-size: 11px !i
 
 # The browser's part: files dropped or pasted anywhere go to the one upload button; one key hides the overlay; the
 # handle between the two pictures answers to arrow keys; the pictures get their alternative texts.
-_SCRIPT = """
+_SCRIPT = r"""
 () => {
   const LIMIT = %LIMIT%, WORDS = %WORDS%;
   const $ = (query) => document.querySelector(query);
@@ -303,6 +303,13 @@ _SCRIPT = """
       return reply;
     } catch (error) { complain(word("upload-failed")); throw error; }
   };
+
+  // One finger scrolls the page, also where it lies on the picture; two zoom, one moves what is zoomed.
+  document.addEventListener("touchstart", (event) => {
+    const image = event.target.closest && event.target.closest("#stage .content");
+    if (!image || event.touches.length > 1) return;
+    if (/scale\(1\)/.test(image.querySelector("img").style.transform)) event.stopPropagation();
+  }, true);
 
   // A tap of O toggles, holding it shows what lies underneath until it is let go.
   let pressed = 0;

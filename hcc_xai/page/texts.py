@@ -74,7 +74,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "evidence": ("evidence", "evidencia"),
     "note": ("note", "aviso"),
     "stopped": ("stopped", "detenida"),
+    "stopped-title": ("Stopped: no answer", "Detenida: sin respuesta"),
+    "stopped-more": (
+        "The model knows only liver ultrasound. If it is one, you may see the answer; it stays marked.",
+        "El modelo solo conoce ecografías hepáticas. Si lo es, puede ver la respuesta; quedará marcada.",
+    ),
+    "through": ("Show the answer all the same", "Mostrar la respuesta de todos modos"),
     "checked": ("looks like a liver ultrasound", "parece una ecografía hepática"),
+    "calibrated-elsewhere": (
+        "Calibrated on liver ultrasound only; for this picture the number means nothing.",
+        "Calibrada solo con ecografías hepáticas; en esta imagen el número no significa nada.",
+    ),
     "calibrated": (
         "Calibrated: of answers with {percent}, about that share is right.",
         "Calibrada: de las respuestas con {percent}, acierta aproximadamente esa proporción.",
@@ -269,16 +279,24 @@ def error(message: str, language: str) -> str:
     return f"No se ha podido leer. Motivo, en inglés: {message}"
 
 
+# Gradio's browser side looks every word up, translated or not, so no key may be a word by itself:
+# with "lesion" as a key, a Spanish browser would never show the English "lesion".
+_KEY = "hcc_xai-{}"
+
+
 @lru_cache(maxsize=1)
 def translator() -> Any:
     """The `gr.I18n` of all texts."""
     import gradio as gr
 
     return gr.I18n(
-        **{x: {key: both[i] for key, both in TEXTS.items()} for i, x in enumerate(LANGUAGES)}
+        **{
+            language: {_KEY.format(key): both[i] for key, both in TEXTS.items()}
+            for i, language in enumerate(LANGUAGES)
+        }
     )
 
 
 def i18n(key: str) -> Any:
     """A text that the browser shows in its own language until Python has set one."""
-    return translator()(key)
+    return translator()(_KEY.format(key))
