@@ -164,7 +164,8 @@ def section(measured: Sequence[dict[str, Any]]) -> str:
         "The gate stops what is unlike the liver images. Measured with networks and gates that had "
         "not seen the liver images; a kind is either known to the gate (half of it fitted, the "
         "other half shown) or was never seen in fitting, which is what a gate meets in use. "
-        "95 % Wilson intervals.",
+        "95 % Wilson intervals; every liver image counts twice, in its own size and small, so "
+        "theirs are somewhat narrow.",
         "",
         f"Liver images accepted: {accepted}.",
         "",

@@ -65,11 +65,17 @@ def test_it_outlines_the_phantoms_lesion_and_needs_it(shipped: Analyzer) -> None
     assert answer.evidence.hidden < 0.5 * answer.probabilities["malignant"]
 
 
-def test_it_does_not_need_as_much_of_the_liver_elsewhere(shipped: Analyzer) -> None:
-    answer = shipped.analyze(TOP / "examples" / "malignant_two.png")
-    before, evidence = answer.probabilities[answer.label], answer.evidence
-    assert evidence.hidden is not None and evidence.elsewhere is not None
-    assert before - evidence.hidden > 3 * abs(before - evidence.elsewhere)
+def test_hiding_a_lesion_moves_the_answer_more_than_hiding_as_much_elsewhere(
+    shipped: Analyzer,
+) -> None:
+    moved = []
+    for path in EXAMPLES:
+        answer = shipped.analyze(path)
+        before, evidence = answer.probabilities[answer.label], answer.evidence
+        if evidence.hidden is not None and evidence.elsewhere is not None:
+            moved.append((abs(before - evidence.hidden), abs(before - evidence.elsewhere)))
+    assert moved  # some lesion leaves room elsewhere in its liver
+    assert sum(lesion for lesion, _ in moved) > 3 * sum(other for _, other in moved)
 
 
 def test_bf16_gives_the_same_answer_within_the_stated_tolerance(shipped: Analyzer) -> None:
@@ -80,8 +86,9 @@ def test_bf16_gives_the_same_answer_within_the_stated_tolerance(shipped: Analyze
             with torch.autocast("cpu", torch.bfloat16):
                 shared = shipped.network.features(x)
             logits = shipped.network.heads(shared.float(), sector_of(x)).logits[0]
-        for value, exact in zip(logits.softmax(0), answer.probabilities.values(), strict=True):
-            assert float(value) == pytest.approx(exact, abs=TOLERANCE)
+        found = shipped._chances(logits.double().numpy())
+        for value, exact in zip(found, answer.probabilities.values(), strict=True):
+            assert value == pytest.approx(exact, abs=TOLERANCE)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
