@@ -114,6 +114,7 @@ not be used for diagnosis.
 
 ```python
 from hcc_xai import load
+
 answer = load("path/to/this/folder").analyze("scan.png")
 print(answer.headline(), answer.probabilities)
 ```"""

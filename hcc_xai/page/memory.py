@@ -31,6 +31,7 @@ KEPT_SECONDS = 30 * 60  # of files, and of answers nobody asked for again
 _MOST_ANSWERS = 24
 _MOST_BYTES = 512 * 2**20
 _MOST_HANDED = 200  # answers to programs whose pictures are still there
+_REST_SECONDS = 0.3
 _LAST = 4  # drawings of one answer that stay: the browser may still be fetching one
 _BYTES_A_PIXEL = 24  # of an Analysis: pixels, grey, two logit maps, masks
 
@@ -76,12 +77,22 @@ def _trimmer() -> Callable[[int], object] | None:
     return found
 
 
+_resting = threading.Lock()
+
+
 def give_back() -> None:
-    """Return freed memory to the system, where the C library keeps it (glibc): between answers of
-    several megabytes it would come to hundreds. Takes a few milliseconds."""
+    """Soon return freed memory to the system, where the C library keeps it (glibc): between
+    answers of several megabytes each it would come to hundreds."""
+
+    def soon() -> None:
+        time.sleep(_REST_SECONDS)  # by then the answer's own temporary arrays are gone, too
+        _resting.release()
+        if trim is not None:
+            trim(0)
+
     trim = _trimmer()
-    if trim is not None:
-        trim(0)
+    if trim is not None and _resting.acquire(blocking=False):
+        threading.Thread(target=soon, daemon=True).start()
 
 
 def _new_folder() -> Path:
