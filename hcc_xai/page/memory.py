@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hcc_xai.result import Analysis
 
 KEPT_SECONDS = 30 * 60  # of files, and of answers nobody asked for again
-_MOST_ANSWERS = 24
+_MOST_ANSWERS = 16
 _MOST_BYTES = 512 * 2**20
 _MOST_HANDED = 200  # answers to programs whose pictures are still there
 _REST_SECONDS = 0.3

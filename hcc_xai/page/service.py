@@ -123,7 +123,7 @@ def launch_settings() -> dict[str, Any]:
         "max_threads": 12,
         "max_file_size": MAX_BYTES,
         "allowed_paths": [],
-        "state_session_capacity": 64,  # each holds a copy of the page's settings; 10,000 by default
+        "state_session_capacity": 32,  # each holds a copy of the page's settings; 10,000 by default
         "show_error": False,  # errors become sentences before they get there
         # Else Gradio asks itself for the page and gives up after three seconds, which a busy
         # computer needs, or one whose proxy is asked for 127.0.0.1 too.

@@ -17,7 +17,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 import httpx
 from gradio_client import Client, handle_file
-from page_server import TOP, Served, serve
+from page_server import TOP, Served, alike, serve
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from hcc_xai.analysis import Analyzer
@@ -132,9 +132,9 @@ def test_an_upload_is_answered_as_the_api_answers(
     top = page.locator("#answer .bars li.top .number").inner_text()
     assert float(top) == pytest.approx(answer["probabilities"][answer["label"]], abs=0.006)
     a = tiny.analyze(EXAMPLE)
-    assert np.array_equal(picture(page, 0), a.overlay(kind=None, show=()))
+    assert alike(picture(page, 0), a.overlay(kind=None, show=()))
     explained = picture(page, 1)
-    assert np.array_equal(explained, a.overlay())
+    assert alike(explained, a.overlay())
     assert count(explained, COLOURS["lesion"]) > 50 < count(explained, COLOURS["liver"])
     assert count(picture(page, 0), COLOURS["lesion"]) < 5
 
@@ -176,13 +176,13 @@ def test_controls_redraw(visit: Open, tiny: Analyzer) -> None:
         return picture(page, 1)
 
     bare = after(lambda: page.get_by_label("heatmap", exact=True).uncheck())
-    assert np.array_equal(bare, a.overlay(kind=None))
+    assert alike(bare, a.overlay(kind=None))
     assert count(bare, COLOURS["lesion"]) > count(picture(page, 0), COLOURS["lesion"]) + 50
     no_lesion = after(lambda: page.get_by_label("lesion", exact=True).uncheck())
-    assert np.array_equal(no_lesion, a.overlay(kind=None, show=("liver",)))
+    assert alike(no_lesion, a.overlay(kind=None, show=("liver",)))
     after(lambda: page.get_by_label("heatmap", exact=True).check())
     shown = after(lambda: page.get_by_label("contribution", exact=True).check())
-    assert np.array_equal(shown, a.overlay(kind="contribution", show=("liver",)))
+    assert alike(shown, a.overlay(kind="contribution", show=("liver",)))
     expect(page.locator("#legend")).to_contain_text("against")
     expect(page.locator("#colours input")).to_be_disabled()
 
@@ -340,7 +340,7 @@ def test_downloads_are_named_by_the_file(visit: Open, tiny: Analyzer, tmp_path: 
             page.locator(f"#get-{name}").click()
         assert found.value.suggested_filename == f"case 7_{name}.png"
         mask = np.asarray(PIL.Image.open(found.value.path())) > 0
-        assert np.array_equal(mask, a.masks[name])
+        assert alike(mask, a.masks[name])
 
 
 def test_frames_of_a_loop(visit: Open) -> None:
