@@ -109,7 +109,7 @@ def train(
     pretrained: str | Path | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Train on the given records; write `state.safetensors` and `curves.json` / `curves.png` to
+    """Train on the given records; write `best.safetensors`, `last.safetensors` and the curves to
     `out`.
 
     Goes on from `out` where a run with the same recipe stopped.
