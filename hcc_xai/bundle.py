@@ -109,9 +109,9 @@ def save_bundle(
     text = json.dumps(
         config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
-    _replace(folder / CONFIG, (text + "\n").encode())
-    _replace(folder / CARD, card.encode())
-    _replace(folder / WEIGHTS, save({name: _halve(value) for name, value in tensors.items()}))
+    replace_file(folder / CONFIG, (text + "\n").encode())
+    replace_file(folder / CARD, card.encode())
+    replace_file(folder / WEIGHTS, save({name: _halve(value) for name, value in tensors.items()}))
     return folder
 
 
@@ -121,7 +121,8 @@ def _halve(value: Tensor) -> Tensor:
     return (half if bool(half.isfinite().all()) else value.float()).clone()
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_bytes(content)
     os.replace(partial, path)

@@ -7,12 +7,11 @@ config.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hcc_xai.bundle import CARD, SHA_KEY, Bundle, load_bundle
+from hcc_xai.bundle import CARD, SHA_KEY, Bundle, load_bundle, replace_file
 from hcc_xai.errors import DataError
 from hcc_xai.tables import show, table_markdown
 
@@ -55,14 +54,9 @@ def card(folder: str | Path, summary: Summary, *, commands: Sequence[str], rows:
         + "\n"
     )
     metrics = {SHA_KEY: bundle.weights_sha256, "out_of_fold": dict(summary)}
-    _write(Path(folder) / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-    return _write(Path(folder) / CARD, text)
-
-
-def _write(path: Path, text: str) -> Path:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    path = Path(folder) / CARD
+    replace_file(path.with_name("metrics.json"), (json.dumps(metrics, indent=1) + "\n").encode())
+    replace_file(path, text.encode())
     return path
 
 

@@ -175,7 +175,7 @@ def _stem(source: str, used: set[str]) -> str:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from hcc_xai import draw, words
+    from hcc_xai import draw
     from hcc_xai.analysis import load
     from hcc_xai.explain import method_named
 
@@ -195,11 +195,9 @@ def _explain(options: argparse.Namespace) -> int:
         scale=found.scale,
         signed=bool((found.map < 0).any()),
     )
-    if not answer.accepted:
-        picture = draw.mark(picture, words.say("marked", "en"))
     options.out.mkdir(parents=True, exist_ok=True)
     stem = f"{Path(answer.image.source).stem}_{found.method.replace('+', 'p')}_{found.label}"
-    (options.out / f"{stem}.png").write_bytes(draw.png(picture))
+    (options.out / f"{stem}.png").write_bytes(draw.png(answer.marked(picture)))
     about = {
         **found.to_dict(),
         "model": answer.model,

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from safetensors import safe_open
 
 from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import CONFIG, load_bundle
+from hcc_xai.bundle import CONFIG, load_bundle, replace_file
 from hcc_xai.card import card
 from hcc_xai.data import Record, read_index
 from hcc_xai.errors import DataError
@@ -61,9 +60,9 @@ def run(
     rows = predict_folds(fold_bundles(folds_dir, out / "bundles"), data, out, report=report)
     report(f"{len(rows)} images answered; resampling")
     summary = summarise(rows)
-    _write(out / "summary.json", json.dumps(summary, indent=1))
+    replace_file(out / "summary.json", json.dumps(summary, indent=1).encode())
     text = table_markdown(summary)
-    _write(out / "table.md", text)
+    replace_file(out / "table.md", text.encode())
     pictures(rows, out / "figures.png")
     if bundle is not None:
         card(bundle, summary, commands=commands)
@@ -162,7 +161,7 @@ def predict_folds(
                 file.writelines(json.dumps(row | {"made_by": made_by}) + "\n" for row in new)
             rows |= {row["name"]: row | {"made_by": made_by} for row in new}
     ordered = [rows[r.name] for r in records]
-    _write(whole, "".join(json.dumps(row) + "\n" for row in ordered))
+    replace_file(whole, "".join(json.dumps(row) + "\n" for row in ordered).encode())
     partial.unlink(missing_ok=True)
     return ordered
 
@@ -201,9 +200,3 @@ def _made_by(analyzer: Analyzer, code: str) -> str:
     config = json.dumps(analyzer.config.to_dict(), sort_keys=True)
     text = f"{analyzer.bundle.weights_sha256} {config} {code}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -6,7 +6,6 @@ Fitting and measuring never share an image: for the figures, each fold is calibr
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai import calibration
-from hcc_xai.bundle import CARD, Bundle, load_bundle
+from hcc_xai.bundle import CARD, Bundle, load_bundle, replace_file
 from hcc_xai.calibration import Calibration, Floats
 from hcc_xai.errors import DataError
 from hcc_xai.evaluate import read_rows
@@ -55,10 +54,12 @@ def finish(
     fitted = calibration.fit(logits, truth, labels, alpha=alpha)
     figures = measure(logits, truth, folds, strata, loaded, alpha=alpha)
     whole = replace(fitted, weights_sha256=loaded.weights_sha256)
-    _write(loaded.path / "calibration.json", json.dumps(whole.to_dict(), indent=1) + "\n")
+    text = json.dumps(whole.to_dict(), indent=1) + "\n"
+    replace_file(loaded.path / "calibration.json", text.encode())
     card = loaded.card.split(_BEGIN)[0].rstrip()
     section = f"{_section(whole, figures, loaded)}\n\n{more}".rstrip()
-    _write(loaded.path / CARD, f"{card}\n\n{_BEGIN}\n{section}\n{_END}\n")
+    text = f"{card}\n\n{_BEGIN}\n{section}\n{_END}\n"
+    replace_file(loaded.path / CARD, text.encode())
     return figures
 
 
@@ -219,9 +220,3 @@ def _section(fitted: Calibration, figures: dict[str, Any], bundle: Bundle) -> st
         f"{_show(figures['empty_sets'])}.",
     ]
     return "\n".join(lines)
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.partial")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)

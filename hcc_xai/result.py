@@ -321,8 +321,13 @@ class Analysis:
                 "signed": kind == "contribution",
             }
         shown = draw.overlay(self.image.pixels, self.sector, masks, heat=heat, **options)
-        stopped = not self.accepted or self.let_through
-        return draw.mark(shown, words.say("marked", "en")) if stopped and (masks or kind) else shown
+        return self.marked(shown) if masks or kind else shown
+
+    def marked(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture of this answer, with a bar that says so where the gate stopped the image."""
+        if self.accepted and not self.let_through:
+            return picture
+        return draw.mark(picture, words.say("marked", "en"))
 
     def save(self, folder: str | Path, *, stem: str | None = None) -> tuple[Path, ...]:
         """Write `<stem>_overlay.png`, `<stem>_lesion.png`, `<stem>_liver.png` and `<stem>.json`;

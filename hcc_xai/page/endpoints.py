@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai import draw, words
+from hcc_xai import draw
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain import KINDS, METHODS
@@ -117,10 +117,8 @@ class Endpoints:
                 opacity=opacity,
                 signed=bool((found.map < 0).any()),
             )
-            if not a.accepted:
-                picture = draw.mark(picture, words.say("marked", "en"))
             told = {**found.to_dict(), "accepted": a.accepted}
-            return told, *self.answers.hand_out({"overlay.png": draw.png(picture)})
+            return told, *self.answers.hand_out({"overlay.png": draw.png(a.marked(picture))})
 
         return _in_a_sentence(run, language)
 
