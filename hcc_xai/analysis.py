@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hcc_xai import words
 from hcc_xai.behaviour import elsewhere, paint_over
 from hcc_xai.bundle import Bundle, BundleConfig, default_model, load_bundle
-from hcc_xai.calibration import Calibration, softmax
+from hcc_xai.calibration import Calibration, Outlines, softmax
 from hcc_xai.errors import ArgumentError, BundleError, unknown
 from hcc_xai.explain import KINDS, Explanation, immediate, method_named
 from hcc_xai.gate import Gate
@@ -145,6 +145,7 @@ class Analyzer:
                     accepted=not stops[index],
                     calibrated=fitted is not None,
                     prediction_set=fitted.prediction_set(chances) if fitted else (),
+                    outlines=fitted.outlines if fitted else Outlines(),
                     _flags=(*stops[index], *self._flags),
                     _mask_logits=raw["masks"][index],
                     _maps={kind: raw[kind][index] for kind in KINDS},
@@ -168,8 +169,8 @@ class Analyzer:
 
     def forward(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """One pass: (B, S, S) as `Frame.to_network` makes them -> logits (B, K), masks (B, 2, h,
-        w), the maps "grad-cam++" and "contribution" (B, K, h, w), and the trunk's summary (B, D),
-        all float32 on the CPU."""
+        w), the maps "grad-cam++" and "contribution" (B, K, h, w), the trunk's summary (B, D) and
+        what the grades read, pooled (B, 2, C), all float32 on the CPU."""
         half = self.device.type == "cuda"
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             x = torch.from_numpy(inputs)[:, None].to(self.device)
@@ -184,6 +185,7 @@ class Analyzer:
                 "grad-cam++": maps.grad_cam_pp,
                 "contribution": maps.contribution,
                 "summary": summary,
+                "pooled": out.pooled,
             }
             return {name: value.float().cpu().numpy() for name, value in found.items()}
 

@@ -87,6 +87,7 @@ def _network_config(given: Any) -> NetworkConfig:
         "labels": list,
         "mean": (int, float),
         "std": (int, float),
+        "absent": (str, type(None)),
     }
     if not isinstance(given, Mapping):
         raise BundleError("network must be an object")

@@ -20,6 +20,42 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Outlines:
+    """Which found parts are lesions, and where the lines of their uncertain outline are drawn.
+
+    Attributes:
+        least: confidence from which a part is a lesion.
+        inner, outer: lesion probability at which the lines are drawn, or None.
+        slope, size, bias: the confidence's logit is slope times the logit of the part's mean
+            lesion probability, plus size times the logarithm of its share of the sector, plus bias.
+    """
+
+    least: float = 0.0
+    inner: float | None = None
+    outer: float | None = None
+    slope: float = 1.0
+    size: float = 0.0
+    bias: float = 0.0
+
+    def __post_init__(self) -> None:
+        lines = [x for x in (self.least, self.inner, self.outer) if x is not None]
+        if not all(0 <= x <= 1 for x in lines) or not all(
+            np.isfinite(x) for x in (self.slope, self.size, self.bias)
+        ):
+            raise BundleError("calibration.json: a value of outlines is out of range")
+
+    def confidence(self, mean: float, share: float) -> float:
+        """The chance that a part is a lesion, 0 to 1.
+
+        Args:
+            mean: lesion probability in it. share: of the sector.
+        """
+        logit = np.log(max(mean, 1e-6) / max(1 - mean, 1e-6))
+        scored = self.slope * logit + self.size * np.log(max(share, 1e-6)) + self.bias
+        return float(1 / (1 + np.exp(-scored)))
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What `calibration.json` holds.
 
@@ -31,6 +67,7 @@ class Calibration:
         counts: per label, the images that its limit was fitted on; below 1 / alpha - 1 nothing can
             be promised and the label is in every set.
         weights_sha256: of the weights that this belongs to.
+        outlines: see `Outlines`; files of older versions hold none.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +76,7 @@ class Calibration:
     limits: tuple[float, ...]
     counts: tuple[int, ...]
     weights_sha256: str = ""
+    outlines: Outlines = Outlines()
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.temperature <= 100 or not 0 < self.alpha < 1:
@@ -57,10 +95,14 @@ class Calibration:
             BundleError: a key is missing or unknown, or a value is out of range.
         """
         known = {f.name for f in fields(cls)}
-        if set(given) != known:
+        if set(given) | {"outlines"} != known:
             raise BundleError(f"calibration.json: keys are {sorted(given)}, wanted {sorted(known)}")
         lists = {k: tuple(given[k]) for k in ("labels", "limits", "counts")}
-        return cls(**{**given, **lists})
+        lines = given.get("outlines", {})
+        names = {f.name for f in fields(Outlines)}
+        if not isinstance(lines, Mapping) or not set(lines) <= names:
+            raise BundleError(f"calibration.json: outlines holds {lines!r}")
+        return cls(**{**given, **lists, "outlines": Outlines(**lines)})
 
     def probabilities(self, logits: NDArray[Any]) -> Floats:
         """Calibrated probabilities. (..., K) -> (..., K)."""

@@ -11,10 +11,15 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hcc_xai.errors import BundleError, DataError, HccXaiError, ImageError, SpacingError
+
+if TYPE_CHECKING:
+    from hcc_xai.network import NetworkConfig
+    from hcc_xai.train import TrainConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,12 +89,16 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--pretrained", type=Path, help="safetensors with the trunk's ImageNet weights"
     )
+    fit.add_argument(
+        "--without", action="append", metavar="FRAME", help="leave this frame size out (repeatable)"
+    )
     fit.add_argument("--trunk", default="tf_efficientnet_lite0")
-    fit.add_argument("--size", type=int, default=256)
+    fit.add_argument("--size", type=int, default=320)
     fit.add_argument("--channels", type=int, default=96)
-    fit.add_argument("--epochs", type=int, default=9)
-    fit.add_argument("--batch", type=int, default=16)
-    fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument("--recipe", type=Path, help="JSON of a TrainConfig, as `tune` writes it")
+    for name in ("epochs", "batch", "window", "seed"):
+        fit.add_argument(f"--{name}", type=int, help="(of the recipe)")
+    fit.add_argument("--cache", type=Path, help="folder for decoded pictures (OUT/cache)")
     fit.add_argument(
         "--labels",
         help="comma-separated, in the order of the logits; read off the index by default",
@@ -97,6 +106,26 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--name", default="liver-us")
     fit.add_argument("--licence", default="other")
     fit.set_defaults(run=_train)
+
+    search = commands.add_parser(
+        "tune", help="search for a better recipe (Optuna); goes on where a killed search stopped"
+    )
+    search.add_argument("--data", type=Path, required=True)
+    search.add_argument("--out", type=Path, required=True)
+    search.add_argument("--trials", type=int, default=20, help="that the study shall hold (20)")
+    search.add_argument("--fold", type=int, help="left out, to be reported on later")
+    search.add_argument("--pretrained", type=Path)
+    search.add_argument("--trunk", default="tf_efficientnet_lite0")
+    search.add_argument("--size", type=int, default=320)
+    search.add_argument("--channels", type=int, default=96)
+    for name in ("epochs", "batch", "window", "seed"):
+        search.add_argument(f"--{name}", type=int, help="(of the recipe)")
+    search.set_defaults(run=_tune)
+
+    see = commands.add_parser("data", help="a page about a data folder: what gives the class away")
+    see.add_argument("folder", type=Path, metavar="DIR")
+    see.add_argument("--out", type=Path, default=Path("data.html"), help="the page (data.html)")
+    see.set_defaults(run=_data)
 
     judge = commands.add_parser(
         "evaluate", help="out-of-fold figures with intervals, and the model card"
@@ -212,33 +241,23 @@ def _explain(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from hcc_xai.data import image_path, read_index
-    from hcc_xai.network import NetworkConfig
-    from hcc_xai.train import TrainConfig, make_bundle, train
+    from hcc_xai.data import image_path, leave_out, read_index
+    from hcc_xai.train import TrainConfig, label_order, make_bundle, train
 
     records = read_index(options.data)
-    order = {"normal": 0, "benign": 1, "malignant": 2}
-    found = sorted({r.label for r in records}, key=lambda label: (order.get(label, 9), label))
-    labels = tuple(options.labels.split(",")) if options.labels else tuple(found)
-    network = NetworkConfig(options.trunk, options.size, options.channels, labels)
-    folds: list[int | None] = [None]
+    labels = tuple(options.labels.split(",")) if options.labels else label_order(records)
+    network = _network(options, labels)
+    recipe = TrainConfig()
+    if options.recipe:
+        recipe = TrainConfig.from_dict(json.loads(options.recipe.read_text(encoding="utf-8")))
+    recipe = _asked(recipe, options)
+    parts: list[int | str | None] = [*(options.fold or ()), *(options.without or ())]
     if options.folds:
-        folds = [*sorted({r.fold for r in records}), None]
-    elif options.fold:
-        folds = list(options.fold)
-    for fold in folds:
-        mine = [r for r in records if r.fold != fold]
-        if len(mine) == len(records) and fold is not None:
-            raise DataError(f"the index has no fold {fold}")
-        # What ships learns from every image and takes the last epoch; folds choose theirs.
-        recipe = TrainConfig(
-            epochs=options.epochs,
-            batch=options.batch,
-            seed=options.seed,
-            validation=0.0 if fold is None else TrainConfig.validation,
-        )
-        out = options.out / ("all" if fold is None else str(fold))
-        with tqdm(total=options.epochs, desc=out.name, unit="epoch") as bar:
+        parts = [*sorted({r.fold for r in records}), *parts, None]
+    for part in parts or [None]:
+        mine, about, name = leave_out(records, part)
+        out = options.out / name
+        with tqdm(total=recipe.epochs, desc=name, unit="epoch") as bar:
 
             def report(line: str, bar: Any = bar) -> None:
                 bar.update()
@@ -251,12 +270,13 @@ def _train(options: argparse.Namespace) -> int:
                 network=network,
                 recipe=recipe,
                 pretrained=options.pretrained,
+                cache=options.cache or options.out / "cache",
                 report=report,
             )
-        about = {
+        training = {
             "data": str(options.data.name),
             "images": len(mine),
-            "left_out_fold": fold,
+            **about,
             **recipe.to_dict(),
             "pretrained": options.pretrained.name if options.pretrained else None,
         }
@@ -265,10 +285,51 @@ def _train(options: argparse.Namespace) -> int:
             out / "bundle",
             name=options.name,
             network=network,
-            training=about,
+            training=training,
             licence=options.licence,
             examples=[image_path(options.data, r.name) for r in mine[::25]],
         )
+    return 0
+
+
+def _network(options: argparse.Namespace, labels: tuple[str, ...]) -> NetworkConfig:
+    from hcc_xai.network import NetworkConfig
+
+    absent = "normal" if "normal" in labels else None
+    return NetworkConfig(options.trunk, options.size, options.channels, labels, absent=absent)
+
+
+def _asked(recipe: TrainConfig, options: argparse.Namespace) -> TrainConfig:
+    """The recipe with what the command line says of it."""
+    asked = {k: getattr(options, k) for k in ("epochs", "batch", "window", "seed")}
+    return replace(recipe, **{k: v for k, v in asked.items() if v is not None})
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from hcc_xai.data import read_index
+    from hcc_xai.train import TrainConfig, label_order
+    from hcc_xai.tune import tune
+
+    best = tune(
+        options.data,
+        options.out,
+        network=_network(options, label_order(read_index(options.data))),
+        trials=options.trials,
+        recipe=_asked(TrainConfig(), options),
+        fold=options.fold,
+        pretrained=options.pretrained,
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    print(json.dumps(best.to_dict(), indent=1))
+    return 0
+
+
+def _data(options: argparse.Namespace) -> int:
+    from hcc_xai.overview import overview
+
+    found = overview(options.folder, options.out)
+    print(f"{options.out}: {found['images']} images, {len(found['odd'])} odd outlines, ", end="")
+    print(f"{len(found['alike'])} near-duplicates")
     return 0
 
 

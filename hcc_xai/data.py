@@ -1,5 +1,5 @@
-"""Training data: a folder with `images/`, `masks/`, `sectors/` and an `index.csv`, and what is
-done to a sample.
+"""Training data: a folder with `images/`, `masks/`, `sectors/` and an `index.csv`, and its samples
+as the network meets them.
 
 The folder's layout is that of the Annotated Ultrasound Liver set: masks hold 0 background, 1 liver,
 2 lesion (the liver is everything above 0), sectors 255 inside what was scanned, and `index.csv` the
@@ -10,21 +10,26 @@ columns name, label, fold, and optionally stratum (the scanner's frame size) and
 from __future__ import annotations
 
 import csv
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai import behaviour
 from hcc_xai.errors import DataError
 from hcc_xai.geometry import Frame, even_out, find_sector
 
 _CACHE_SIDE = 1.25  # side of a cached sample, as a multiple of the network's
 LIVER, LESION = 1, 2
+_ARRAYS = ("grey", "target", "sector", "drawn", "filled", "hidden", "elsewhere", "has_liver")
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,13 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A cached picture, cropped to the sector that is found in it, as a user's would be.
+    """A picture, cropped to the sector that is found in it, as a user's would be; (s, s) each.
 
-    grey (s, s) uint8; target (s, s) uint8 of 0, 1 liver, 2 lesion; sector (s, s) bool, as found;
-    drawn (s, s) bool, the hand-drawn one; filled (s, s) uint8, the tissue carried on beyond it.
+    Attributes:
+        grey: uint8. target: uint8 of 0, 1 liver, 2 lesion. sector: bool, as found. drawn: bool,
+        the hand-drawn one. filled: uint8, the tissue carried on beyond the drawn one.
+        hidden: uint8, `grey` with the lesion painted over. elsewhere: uint8, with as much painted
+        over elsewhere in the liver. Both are `grey` itself where there is nothing to paint.
     """
 
     record: Record
@@ -54,6 +62,8 @@ class Sample:
     sector: NDArray[np.bool_]
     drawn: NDArray[np.bool_]
     filled: NDArray[np.uint8]
+    hidden: NDArray[np.uint8]
+    elsewhere: NDArray[np.uint8]
 
 
 def read_index(folder: str | Path) -> tuple[Record, ...]:
@@ -90,6 +100,29 @@ def read_index(folder: str | Path) -> tuple[Record, ...]:
         raise DataError(f"{path}: fold must be a whole number ({error})") from error
 
 
+class Part(NamedTuple):
+    """What to train on, what a bundle says was left out, and the name of its folder."""
+
+    records: list[Record]
+    about: dict[str, int | str | None]
+    name: str
+
+
+def leave_out(records: Sequence[Record], part: int | str | None) -> Part:
+    """The records without a fold (an int) or a frame size (a str); all of them with None.
+
+    Raises:
+        DataError: the index has no such fold or frame size.
+    """
+    if part is None:
+        return Part(list(records), {"left_out_fold": None}, "all")
+    key = "fold" if isinstance(part, int) else "stratum"
+    mine = [r for r in records if getattr(r, key) != part]
+    if len(mine) == len(records):
+        raise DataError(f"the index has no {key} {part}")
+    return Part(mine, {f"left_out_{key}": part}, str(part) if key == "fold" else f"without-{part}")
+
+
 def image_path(folder: str | Path, name: str) -> Path:
     """The picture of a record, whatever its type.
 
@@ -105,7 +138,17 @@ def image_path(folder: str | Path, name: str) -> Path:
 
 def read_truth(folder: str | Path, name: str) -> NDArray[np.uint8]:
     """(H, W) uint8 of 0 background, 1 liver, 2 lesion, in the pixels of the file."""
-    return _read_grey(Path(folder) / "masks" / f"{name}.png")
+    return _read_grey(_outline_paths(folder, name)[0])
+
+
+def read_sector(folder: str | Path, name: str) -> NDArray[np.bool_]:
+    """(H, W) bool, the hand-drawn sector."""
+    return _read_grey(_outline_paths(folder, name)[1]) > 127
+
+
+def _outline_paths(folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Where the mask and the hand-drawn sector of a record lie."""
+    return Path(folder) / "masks" / f"{name}.png", Path(folder) / "sectors" / f"{name}.png"
 
 
 def _read_grey(path: Path) -> NDArray[np.uint8]:
@@ -120,7 +163,7 @@ def load_sample(folder: str | Path, record: Record, *, size: int) -> Sample:
     sharpness."""
     grey = _read_grey(image_path(folder, record.name))
     truth = read_truth(folder, record.name)
-    drawn = _read_grey(Path(folder) / "sectors" / f"{record.name}.png") > 127
+    drawn = read_sector(folder, record.name)
     frame = Frame.around(find_sector(grey), size=int(size * _CACHE_SIDE))
     liver = frame.shrink((truth > 0).astype(np.float32)) > 0.5
     lesion = frame.shrink((truth == LESION).astype(np.float32)) > 0.5
@@ -133,7 +176,71 @@ def load_sample(folder: str | Path, record: Record, *, size: int) -> Sample:
         cv2.GaussianBlur(known, (0, 0), 9), 1e-3
     )
     levels, filled = np.rint(small).astype(np.uint8), np.clip(wide, 0, 255).astype(np.uint8)
-    return Sample(record, levels, target, frame.network_sector, inside, filled)
+    hidden, elsewhere = _painted(levels, target, frame.network_sector, record)
+    return Sample(record, levels, target, frame.network_sector, inside, filled, hidden, elsewhere)
+
+
+def _painted(
+    grey: NDArray[np.uint8], target: NDArray[np.uint8], sector: NDArray[np.bool_], record: Record
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The picture with its lesion painted over, a little more or less generously by its name, and
+    with as much painted over elsewhere."""
+    wider = sum(record.name.encode()) % 4
+    kernel = np.ones((2 * wider + 1,) * 2, np.uint8)
+    lesion = cv2.dilate((target == LESION).astype(np.uint8), kernel).astype(bool) & sector
+    liver = (target > 0) & ~lesion
+    seen = np.where(sector, grey / np.float32(255), -1).astype(np.float32)
+    made = [grey, grey]
+    if lesion.any():
+        made[0] = _levels(behaviour.paint_over(seen, lesion, tissue=liver))
+        place = behaviour.elsewhere(lesion, liver)
+        if place is not None:
+            other = np.zeros(lesion.shape, bool)
+            other[place] = True
+            made[1] = _levels(behaviour.paint_over(seen, other, tissue=liver & ~other))
+    return made[0], made[1]
+
+
+def _levels(grey: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
+
+
+def cached_samples(
+    folder: str | Path, records: Sequence[Record], *, size: int, cache: str | Path | None = None
+) -> list[Sample]:
+    """The samples of some records, in their order, made on all cores.
+
+    Args:
+        cache: a folder in which they are kept as .npz, each under a hash of picture, outlines,
+            size and this package's code, so that a second training starts at once.
+    """
+    code = hashlib.sha256()
+    for name in ("data", "behaviour", "geometry", "sector"):
+        code.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+
+    def get(record: Record) -> Sample:
+        if cache is None:
+            return load_sample(folder, record, size=size)
+        key = code.copy()
+        key.update(f"{size} {record}".encode())
+        for path in (image_path(folder, record.name), *_outline_paths(folder, record.name)):
+            key.update(path.read_bytes() if path.is_file() else b"")
+        kept = Path(cache) / f"{key.hexdigest()[:24]}.npz"
+        if kept.is_file():
+            with np.load(kept, allow_pickle=False) as arrays:
+                whole = {name: arrays[name] for name in _ARRAYS}
+            outlined = replace(record, has_liver=bool(whole["has_liver"]))
+            return Sample(outlined, **{n: v for n, v in whole.items() if n != "has_liver"})
+        sample = load_sample(folder, record, size=size)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {n: getattr(sample, n) for n in _ARRAYS if n != "has_liver"}
+        partial = kept.with_suffix(f".{os.getpid()}.partial.npz")
+        np.savez_compressed(partial, has_liver=np.array(sample.record.has_liver), **arrays)
+        os.replace(partial, kept)
+        return sample
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(get, records))
 
 
 def sampling_weights(records: Sequence[Record]) -> NDArray[np.float64]:
@@ -161,112 +268,3 @@ def plain(sample: Sample, size: int) -> tuple[NDArray[np.float32], NDArray[np.ui
     pick = (np.arange(size) / scale).astype(int)
     sector = sample.sector[np.ix_(pick, pick)]
     return even_out(grey, sector), sample.target[np.ix_(pick, pick)]
-
-
-def augment(
-    sample: Sample, size: int, rng: np.random.Generator, *, style: Sample | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """A sample as another scanner, operator and patient might have given it.
-
-    Turned, scaled, stretched, mirrored; a flank lost in the dark; grey levels taken from `style` (a
-    picture of another frame size); gamma, a smooth gain field, depth gain; blur, speckle,
-    compression.
-
-    Returns:
-        Input (size, size) float32, -1 outside the sector, and target (size, size) uint8.
-    """
-    side = sample.grey.shape[0]
-    angle, zoom = rng.uniform(-14, 14), size / side * rng.uniform(0.8, 1.15)
-    stretch = np.exp(rng.uniform(-0.12, 0.12, 2)) * zoom
-    turn = np.deg2rad(angle)
-    mirror = rng.choice([-1.0, 1.0])
-    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag(
-        stretch * [mirror, 1]
-    )
-    middle = np.full(2, side / 2)
-    shift = size / 2 - linear @ middle + rng.uniform(-0.06, 0.06, 2) * size
-    matrix = np.column_stack([linear, shift])
-    source, seen = _outlined(sample, rng)
-    if style is not None:
-        source = _match(source, seen, style.grey[style.sector].astype(np.float32) / 255)
-    grey = cv2.warpAffine(source, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    target = cv2.warpAffine(sample.target, matrix, (size, size), flags=cv2.INTER_NEAREST)
-    sector = (
-        cv2.warpAffine(seen.astype(np.uint8), matrix, (size, size), flags=cv2.INTER_NEAREST) > 0
-    )
-    sector = _cut(sector, rng)
-    grey = _restyle(grey, sector, rng)
-    return even_out(grey, sector), np.where(sector, target, 0).astype(np.uint8)
-
-
-def _outlined(
-    sample: Sample, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Picture and sector: as found, with what the hand-drawn outline cut away black, or filled in
-    again; or both outlines at once. A network that only ever sees one kind learns the outline's
-    shape, which here tells much about the class, and fails where the outline is another.
-    """
-    grey = np.asarray(sample.grey / 255, np.float32)
-    draw = rng.random()
-    if draw < 0.4 or not sample.drawn.any():
-        return grey, sample.sector
-    if draw < 0.7:
-        return grey, sample.drawn
-    speckle = rng.normal(1 / 255, 0.2 / 255, grey.shape)
-    return np.where(sample.drawn, grey, sample.filled * speckle).astype(np.float32), sample.sector
-
-
-def _match(grey: NDArray[Any], sector: NDArray[np.bool_], other: NDArray[Any]) -> NDArray[Any]:
-    """Grey levels with the histogram of another picture. (s, s) and (n,) float in [0, 1]."""
-    levels = np.linspace(0, 1, 65)
-    mine, theirs = np.quantile(grey[sector], levels), np.quantile(other, levels)
-    mine = mine + np.arange(65) * 1e-6  # strictly rising, for interp
-    return np.where(sector, np.interp(grey, mine, theirs), 0).astype(np.float32)
-
-
-def _cut(sector: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Sometimes lose a strip of the sector, or a ring of it: sectors found are never quite the
-    true ones."""
-    size = sector.shape[0]
-    if rng.random() < 0.25:
-        normal = rng.normal(size=2)
-        normal /= np.hypot(*normal)
-        y, x = np.mgrid[:size, :size] - size / 2
-        keep = normal[0] * y + normal[1] * x < rng.uniform(0.22, 0.42) * size
-        if (sector & keep).sum() > 0.6 * sector.sum():
-            sector = sector & keep
-    if rng.random() < 0.5:
-        kernel = np.ones((3, 3), np.uint8)
-        sector = cv2.erode(sector.astype(np.uint8), kernel, iterations=int(rng.integers(1, 5))) > 0
-    return sector
-
-
-def _restyle(
-    grey: NDArray[Any], sector: NDArray[np.bool_], rng: np.random.Generator
-) -> NDArray[Any]:
-    size = grey.shape[0]
-    grey = np.clip(grey, 0, 1) ** np.exp(rng.uniform(-0.45, 0.45))
-    if rng.random() < 0.6:
-        field = cv2.resize(
-            rng.normal(0, 0.18, (4, 4)).astype(np.float32),
-            (size, size),
-            interpolation=cv2.INTER_CUBIC,
-        )
-        slope = np.linspace(-0.5, 0.5, size, dtype=np.float32)[:, None] * rng.normal(0, 0.5)
-        grey = grey * np.exp(field + slope)
-    if rng.random() < 0.4:
-        grey = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, 1.3))
-    if rng.random() < 0.4:
-        noise = cv2.GaussianBlur(
-            rng.normal(0, 1, (size, size)).astype(np.float32), (0, 0), rng.uniform(0.5, 1.2)
-        )
-        grey = grey * (1 + rng.uniform(0.05, 0.22) * noise / noise.std())
-    if rng.random() < 0.3:
-        small = cv2.resize(grey, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
-        grey = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
-    if rng.random() < 0.3:
-        quality = int(rng.integers(30, 90))
-        levels = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
-        coded = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        grey = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.float32) / 255
-    return np.clip(grey, 0, 1).astype(np.float32)

@@ -9,23 +9,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 
+from hcc_xai import free_response
 from hcc_xai.analysis import Analyzer
 from hcc_xai.bundle import CONFIG, load_bundle, replace_file
 from hcc_xai.card import card
 from hcc_xai.data import Record, read_index
 from hcc_xai.errors import DataError
 from hcc_xai.network import NetworkConfig
-from hcc_xai.outcome import Row, predict
+from hcc_xai.outcome import Row, gather_looks, predict
+from hcc_xai.probe import scanner_probe
 from hcc_xai.summary import summarise
 from hcc_xai.tables import pictures, table_markdown
 from hcc_xai.train import make_bundle
 
 PREDICTIONS = "out_of_fold.jsonl"
+LEFT_OUT = "left_out.jsonl"
+WITHOUT = "without-"  # how the folder of a training begins that left a frame size out
 _BATCH = 8
 
 
@@ -40,12 +47,13 @@ def run(
 ) -> str:
     """Out-of-fold predictions of all folds, and what they amount to.
 
-    Writes `out_of_fold.jsonl`, `summary.json`, `table.md` and `figures.png` to `out`.
+    Writes `out_of_fold.jsonl`, `summary.json`, `table.md` and `figures.png` to `out`; where there
+    are trainings that left a frame size out, `left_out.jsonl` too.
 
     Args:
         data: a data folder (see data.py).
         folds_dir: a folder a fold, named by its number, that holds a bundle or what `train` left
-            there.
+            there; and perhaps one a frame size, named `without-` and the frame size.
         bundle: where given, its model card is written with these figures.
         commands: that made it, for the card.
         report: is told one line now and then.
@@ -57,15 +65,30 @@ def run(
         DataError: no fold is there, or one that the index does not know.
     """
     out = Path(out)
-    rows = predict_folds(fold_bundles(folds_dir, out / "bundles"), data, out, report=report)
+    folds = fold_bundles(folds_dir, out / "bundles")
+    rows = predict_folds(folds, data, out, report=report)
+    strata = stratum_bundles(folds_dir, out / "bundles")
+    left_out = predict_strata(strata, data, out, report=report) if strata else []
+    probe = scanner_probe(folds, data, report=report)
     report(f"{len(rows)} images answered; resampling")
-    summary = summarise(rows)
+    share = load_bundle(next(iter(folds.values()))).config.least_lesion_share
+    shown = free_response.nested(rows, share)
+    for stratum in {r["stratum"] for r in left_out}:  # judged by limits of the other frame sizes
+        lines = free_response.fit([r for r in rows if r["stratum"] != stratum], share)
+        left_out = [
+            free_response.judge(r, lines, share) if r["stratum"] == stratum else r for r in left_out
+        ]
+    summary = summarise(shown, left_out=left_out) | {
+        "probe": probe,
+        "outlines": asdict(free_response.fit(rows, share)),
+    }
     replace_file(out / "summary.json", json.dumps(summary, indent=1).encode())
     text = table_markdown(summary)
     replace_file(out / "table.md", text.encode())
-    pictures(rows, out / "figures.png")
+    pictures(shown, out / "figures.png", summary=summary)
     if bundle is not None:
         card(bundle, summary, commands=commands)
+        replace_file(Path(bundle) / "figures.png", (out / "figures.png").read_bytes())
     return text
 
 
@@ -77,14 +100,10 @@ def fold_bundles(folds_dir: str | Path, out: str | Path) -> dict[int, Path]:
     """
     found = {}
     for folder in sorted(Path(folds_dir).glob("*")):
-        if not folder.name.isdigit():  # "all" is trained on everything, and is not evaluated
-            continue
-        made = [path for path in (folder / "bundle", folder) if (path / CONFIG).is_file()]
-        if made:
-            found[int(folder.name)] = made[0]
-        elif (folder / "best.safetensors").is_file() and (folder / "last.safetensors").is_file():
-            target = Path(out) / folder.name
-            found[int(folder.name)] = bundle_of_training(folder, target, fold=int(folder.name))
+        if folder.name.isdigit():  # "all" is trained on everything, and is not evaluated
+            path = _bundle_in(folder, Path(out), {"left_out_fold": int(folder.name)})
+            if path is not None:
+                found[int(folder.name)] = path
     if not found:
         raise DataError(
             f"{folds_dir} holds no folds; wanted are folders 0, 1, ... with a bundle, or what "
@@ -93,19 +112,32 @@ def fold_bundles(folds_dir: str | Path, out: str | Path) -> dict[int, Path]:
     return found
 
 
-def bundle_of_training(folder: Path, out: Path, *, fold: int) -> Path:
-    """A bundle from the folder of a training that left out `fold`."""
+def stratum_bundles(folds_dir: str | Path, out: str | Path) -> dict[str, Path]:
+    """The bundles that were trained without a frame size, by frame size; as `fold_bundles`."""
+    found = {}
+    for folder in sorted(Path(folds_dir).glob(f"{WITHOUT}*")):
+        stratum = folder.name.removeprefix(WITHOUT)
+        path = _bundle_in(folder, Path(out), {"left_out_stratum": stratum})
+        if path is not None:
+            found[stratum] = path
+    return found
+
+
+def _bundle_in(folder: Path, out: Path, left_out: dict[str, int | str]) -> Path | None:
+    """The bundle of a training's folder, made under `out` where the training left only weights."""
+    for path in (folder / "bundle", folder):
+        if (path / CONFIG).is_file():
+            return path
+    if not all((folder / f"{n}.safetensors").is_file() for n in ("best", "last")):
+        return None
     with safe_open(str(folder / "last.safetensors"), framework="pt") as file:
         about = json.loads(file.metadata()["about"])
-    training = {"left_out_fold": fold, "recipe": about["recipe"]}
-    network = NetworkConfig.from_dict(about["network"])
-    weights = folder / "best.safetensors"
     return make_bundle(
-        weights,
-        out,
-        name=f"fold-{fold}",
-        network=network,
-        training=training,
+        folder / "best.safetensors",
+        out / folder.name,
+        name=folder.name,
+        network=NetworkConfig.from_dict(about["network"]),
+        training={**left_out, "recipe": about["recipe"]},
         licence="other",
         examples=(),
     )
@@ -136,27 +168,59 @@ def predict_folds(
         DataError: no bundle, a fold without images, a bundle that says that it left out another
             fold, a picture that does not fit its outlines.
     """
-    records = [r for r in records or read_index(data) if r.fold in bundles]
-    strange = set(bundles) - {r.fold for r in records}
+    whole, fold = Path(out) / PREDICTIONS, operator.attrgetter("fold")
+    return _predict(bundles, "fold", fold, data, whole, records, device, report)
+
+
+def predict_strata(
+    bundles: Mapping[str, Path],
+    data: str | Path,
+    out: str | Path,
+    *,
+    records: Sequence[Record] | None = None,
+    device: str | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Row]:
+    """As `predict_folds`, each image by the bundle that never saw its frame size; written to
+    `out/left_out.jsonl`."""
+    whole, stratum = Path(out) / LEFT_OUT, operator.attrgetter("stratum")
+    return _predict(bundles, "stratum", stratum, data, whole, records, device, report)
+
+
+def _predict(
+    bundles: Mapping[Any, Path],
+    part: str,
+    part_of: Callable[[Record], Any],
+    data: str | Path,
+    whole: Path,
+    records: Sequence[Record] | None,
+    device: str | None,
+    report: Callable[[str], None],
+) -> list[Row]:
+    everything = records or read_index(data)
+    records = [r for r in everything if part_of(r) in bundles]
+    strange = set(bundles) - {part_of(r) for r in records}
     if strange or not records:
         named = ", ".join(map(str, sorted(strange))) or "(none given)"
-        raise DataError(f"the index has no images of fold {named}")
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    partial, whole = out / f"{PREDICTIONS}.partial", out / PREDICTIONS
+        raise DataError(f"the index has no images of {part} {named}")
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    partial = whole.with_name(f"{whole.name}.partial")
     rows = {row["name"]: row for path in (whole, partial) for row in _read_rows(path)}
-    code = _code()
-    for fold, path in sorted(bundles.items()):
+    code, looks = _code(), {}
+    for key, path in sorted(bundles.items()):
         analyzer = Analyzer(load_bundle(path), device=device)
-        said = analyzer.config.training.get("left_out_fold", fold)
-        if said != fold:
-            raise DataError(f"{path} says that it was trained without fold {said}, not {fold}")
+        said = analyzer.config.training.get(f"left_out_{part}", key)
+        if said != key:
+            raise DataError(f"{path} says that it was trained without {part} {said}, not {key}")
         made_by = _made_by(analyzer, code)
-        mine = [r for r in records if r.fold == fold]
+        mine = [r for r in records if part_of(r) == key]
         todo = [r for r in mine if rows.get(r.name, {}).get("made_by") != made_by]
-        report(f"fold {fold}: {len(todo)} of {len(mine)} images to answer")
+        report(f"{part} {key}: {len(todo)} of {len(mine)} images to answer")
+        size = analyzer.config.network.size
+        if todo and size not in looks:
+            looks[size] = gather_looks(everything, data, size)
         for start in range(0, len(todo), _BATCH):
-            new = predict(analyzer, todo[start : start + _BATCH], data)
+            new = predict(analyzer, todo[start : start + _BATCH], data, looks=looks[size])
             with partial.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row | {"made_by": made_by}) + "\n" for row in new)
             rows |= {row["name"]: row | {"made_by": made_by} for row in new}

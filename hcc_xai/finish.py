@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai import calibration
+from hcc_xai import calibration, free_response
 from hcc_xai.bundle import CARD, Bundle, load_bundle, replace_file
 from hcc_xai.calibration import Calibration, Floats
 from hcc_xai.errors import DataError
@@ -53,7 +53,8 @@ def finish(
     strata = np.array([row["stratum"] for row in rows])
     fitted = calibration.fit(logits, truth, labels, alpha=alpha)
     figures = measure(logits, truth, folds, strata, loaded, alpha=alpha)
-    whole = replace(fitted, weights_sha256=loaded.weights_sha256)
+    outlines = free_response.fit(rows, loaded.config.least_lesion_share)
+    whole = replace(fitted, weights_sha256=loaded.weights_sha256, outlines=outlines)
     text = json.dumps(whole.to_dict(), indent=1) + "\n"
     replace_file(loaded.path / "calibration.json", text.encode())
     card = loaded.card.split(_BEGIN)[0].rstrip()

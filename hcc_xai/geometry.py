@@ -145,6 +145,13 @@ def even_out(grey: NDArray[Any], sector: NDArray[np.bool_]) -> NDArray[np.float3
     (h, w) float and bool -> (h, w) float32.
     """
     seen = grey[sector]
-    spread = float(seen.std())
-    evened = (grey - float(seen.mean())) / max(spread, 1e-3) * _EVEN_STD + _EVEN_MEAN
+    return even_out_by(grey, sector, float(seen.mean()), float(seen.std()))
+
+
+def even_out_by(
+    grey: NDArray[Any], sector: NDArray[np.bool_], mean: float, spread: float
+) -> NDArray[np.float32]:
+    """As `even_out`, with a mean and spread that were measured elsewhere: over the whole sector of
+    which this is a part."""
+    evened = (grey - mean) / max(spread, 1e-3) * _EVEN_STD + _EVEN_MEAN
     return np.where(sector, np.clip(evened, 0, 1), -1).astype(np.float32)

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai.calibration import Outlines
+
 Interval = tuple[float, float]
 
 
@@ -19,7 +21,8 @@ class Lesion:
 
     Attributes:
         mask: (H, W) bool. outline: (N, 2) int32 of (row, column), closed.
-        confidence: mean lesion probability inside the mask, 0 to 1.
+        confidence: the chance that it is a lesion at all, 0 to 1; the mean lesion probability
+        inside the mask where the bundle holds no calibration.
         diameter_px, width_px: longest caliper distance, and the extent across it. area_px: pixels.
         depth_px: from the lesion's nearest edge to the top edge of the sector (the transducer's
         face).
@@ -58,6 +61,7 @@ def find_lesions(
     sector: NDArray[np.bool_],
     *,
     least_share: float = 0.0,
+    outlines: Outlines | None = None,
     spacing_at: Any = None,
 ) -> tuple[Lesion, ...]:
     """The lesions of a mask, largest first.
@@ -66,18 +70,25 @@ def find_lesions(
         logits, mask, sector: (H, W); of the lesion's probability, where it is over its threshold,
         the scan.
         least_share: parts smaller than this share of the sector are specks and left out.
+        outlines: says which parts are sure enough, and what their confidence is.
         spacing_at: function of (row, column) giving (mm per row, mm per column) or None.
     """
     count, parts, stats, centres = cv2.connectedComponentsWithStats(
         mask.astype(np.uint8), connectivity=8
     )
+    outlines = outlines or Outlines()
     least = max(4.0, least_share * float(sector.sum()))
     kept = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
     kept.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
     lesions = []
     for index in kept:
+        mean = float((1 / (1 + np.exp(-logits[parts == index]))).mean())
+        share = float(stats[index, cv2.CC_STAT_AREA]) / max(1.0, float(sector.sum()))
+        confidence = outlines.confidence(mean, share)
+        if confidence < outlines.least:
+            continue
         spacing = spacing_at(centres[index][1], centres[index][0]) if spacing_at else None
-        lesions.append(_lesion(parts == index, logits, sector, spacing))
+        lesions.append(_lesion(parts == index, confidence, sector, spacing))
     return tuple(lesions)
 
 
@@ -94,7 +105,7 @@ def whole_organ(mask: NDArray[np.bool_], *, least: float = 0.1) -> NDArray[np.bo
 
 def _lesion(
     mask: NDArray[np.bool_],
-    logits: NDArray[np.float32],
+    confidence: float,
     sector: NDArray[np.bool_],
     spacing: tuple[float, float] | None,
 ) -> Lesion:
@@ -115,7 +126,7 @@ def _lesion(
     return Lesion(
         mask,
         outline,
-        float((1 / (1 + np.exp(-logits[mask]))).mean()),
+        confidence,
         diameter,
         width,
         float(mask.sum()),

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hcc_xai.errors import ArgumentError
+from hcc_xai.errors import ArgumentError, unknown
 
 STRIDE = 4  # of the shared map
 MASKS = ("liver", "lesion")
@@ -36,6 +36,8 @@ class NetworkConfig:
         channels: channels of the shared map.
         labels: ids of the grades, in the order of the logits.
         mean, std: grey levels (0 to 1) that the trunk calls 0 and 1.
+        absent: the label that means "no lesion". Where there is one, the others are told apart by
+            the lesion's pool alone: over the sector, they share their weights.
     """
 
     trunk: str = "tf_efficientnet_lite0"
@@ -44,12 +46,15 @@ class NetworkConfig:
     labels: tuple[str, ...] = ("normal", "benign", "malignant")
     mean: float = 127 / 255
     std: float = 128 / 255
+    absent: str | None = None
 
     def __post_init__(self) -> None:
         if self.size < 64 or self.size % 32:
             raise ArgumentError(f"size is {self.size}; allowed are multiples of 32 from 64 up")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ArgumentError(f"labels are {self.labels}; wanted are two or more different names")
+        if self.absent is not None and self.absent not in self.labels:
+            raise unknown("label for no lesion", self.absent, self.labels)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "labels": list(self.labels)}
@@ -70,11 +75,13 @@ class Outputs(NamedTuple):
 
     logits: (B, K) of the grades. masks: (B, 2, h, w) logits of liver and lesion.
     pools: (B, 2, h, w), how much each position counts in the two pools; see `Network.heads`.
+    pooled: (B, 2, C), the map pooled by them: all that the grades read.
     """
 
     logits: Tensor
     masks: Tensor
     pools: Tensor
+    pooled: Tensor
 
 
 class Network(nn.Module):
@@ -131,7 +138,7 @@ class Network(nn.Module):
             top = F.interpolate(top, size=size, mode="bilinear", align_corners=False)
         return self.last(top) * sector_of(x), _summary(found, x)
 
-    def heads(self, shared: Tensor, sector: Tensor) -> Outputs:
+    def heads(self, shared: Tensor, sector: Tensor, lesion: Tensor | None = None) -> Outputs:
         """Masks and grades from the shared map.
 
         The grades read the map pooled twice, over the sector and over the predicted lesion (its
@@ -145,9 +152,11 @@ class Network(nn.Module):
         Args:
             shared: (B, C, h, w) from `features`.
             sector: (B, 1, h, w) from `sector_of`.
+            lesion: (B, 1, h, w) of 0 to 1, to pool over another lesion than the predicted one
+                (training does, over the true one).
         """
         masks = self.mask_head(shared)
-        lesion = (masks[:, 1:2].sigmoid() * sector).detach()
+        lesion = ((masks[:, 1:2].sigmoid() if lesion is None else lesion) * sector).detach()
         pools = torch.cat(
             [
                 sector / sector.sum((2, 3), keepdim=True).clamp(min=1),
@@ -158,13 +167,22 @@ class Network(nn.Module):
         pooled = torch.einsum("bchw,bphw->bpc", shared, pools)
         weight, bias = self.grade_weights()
         logits = torch.einsum("bpc,kpc->bk", pooled, weight) + bias
-        return Outputs(logits, masks, pools)
+        return Outputs(logits, masks, pools, pooled)
 
     def grade_weights(self) -> tuple[Tensor, Tensor]:
         """Centred weights (K, 2, C) and biases (K,) of the grades: both sum to zero over K."""
-        weight: Tensor = self.grade_head.weight - self.grade_head.weight.mean(0, keepdim=True)
+        labels = self.config.labels
+        weight = self.grade_head.weight.view(len(labels), 2, self.config.channels)
+        if self.config.absent is not None:
+            alike = [k for k, label in enumerate(labels) if label != self.config.absent]
+            shared = weight[alike, 0].mean(0)
+            over_sector = torch.stack(
+                [shared if k in alike else weight[k, 0] for k in range(len(labels))]
+            )
+            weight = torch.stack([over_sector, weight[:, 1]], 1)
+        weight = weight - weight.mean(0, keepdim=True)
         bias: Tensor = self.grade_head.bias - self.grade_head.bias.mean()
-        return weight.view(len(self.config.labels), 2, self.config.channels), bias
+        return weight, bias
 
     def forward(self, x: Tensor) -> Outputs:
         """(B, 1, S, S) -> Outputs; the bare forward of bench and training."""

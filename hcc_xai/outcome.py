@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.analysis import Analyzer
-from hcc_xai.behaviour import elsewhere, paint_over
-from hcc_xai.data import LESION, Record, image_path, read_truth
+from hcc_xai.behaviour import Look, elsewhere, look_of, paint_over, with_look
+from hcc_xai.data import LESION, Record, image_path, read_sector, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.explain import KINDS
+from hcc_xai.free_response import STEPS
+from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.images import read
 from hcc_xai.metrics import dice, iou
 from hcc_xai.result import Analysis
@@ -24,29 +26,82 @@ Row = dict[str, Any]
 Mask = NDArray[np.bool_]
 
 
-def predict(analyzer: Analyzer, records: Sequence[Record], data: str | Path) -> list[Row]:
-    """Rows of some images: two forwards, one for the answers and one for the pictures painted
-    over."""
+def predict(
+    analyzer: Analyzer,
+    records: Sequence[Record],
+    data: str | Path,
+    *,
+    looks: Mapping[str, Sequence[Look]] | None = None,
+) -> list[Row]:
+    """Rows of some images: two forwards, one for the answers and one for the pictures that were
+    changed.
+
+    Args:
+        looks: frame size -> looks of its scanners (see `gather_looks`); each image is shown with
+            three that are not of its own frame size.
+    """
     answers = analyzer.analyze([image_path(data, r.name) for r in records])
     rows, inputs, owners = [], [], []
     for record, answer in zip(records, answers, strict=True):
         truth = read_truth(data, record.name)
-        sector = read(Path(data) / "sectors" / f"{record.name}.png").grey > 0.5
+        sector = read_sector(data, record.name)
         if truth.shape != answer.image.shape or sector.shape != answer.image.shape:
             raise DataError(f"{record.name}: picture, mask and sector are not of one size")
         if not sector.any():
             raise DataError(f"{record.name}: its sector is empty")
         rows.append(measure_answer(record, answer, truth, sector))
-        for key, picture in painted(answer, truth).items() if rows[-1]["has_liver"] else ():
-            inputs.append(picture)
-            owners.append((rows[-1], key))
+        if rows[-1]["has_liver"]:
+            for key, picture in painted(answer, truth).items():
+                inputs.append(picture)
+                owners.append((rows[-1], key))
+            for picture in other_looks(answer, truth, record, looks or {}):
+                inputs.append(picture)
+                owners.append((rows[-1], "looks"))
     if inputs:
         logits = analyzer.forward(np.stack(inputs))["logits"].astype(np.float64)
         odds = np.exp(logits - logits.max(1, keepdims=True))
         labels = analyzer.config.network.labels
         for (row, key), chances in zip(owners, odds / odds.sum(1, keepdims=True), strict=True):
-            row[key] = float(chances[labels.index(row["label"])])
+            chance = float(chances[labels.index(row["label"])])
+            if key == "looks":
+                row[key].append([chance, labels[int(chances.argmax())] == row["answer"]])
+            else:
+                row[key] = chance
     return rows
+
+
+def gather_looks(
+    records: Sequence[Record], data: str | Path, size: int, *, each: int = 6
+) -> dict[str, list[Look]]:
+    """Looks of a few pictures of every frame size, chosen by a fixed seed. size: of the network's
+    input."""
+    found: dict[str, list[Look]] = {}
+    for stratum in sorted({r.stratum for r in records}):
+        mine = [r for r in records if r.stratum == stratum]
+        chosen = np.random.default_rng(0).permutation(len(mine))[:each]
+        for record in (mine[int(i)] for i in chosen):
+            image = read(image_path(data, record.name))
+            frame = Frame.around(find_sector(image.pixels), size=size)
+            found.setdefault(stratum, []).append(look_of(frame.to_network(image.grey)))
+    return found
+
+
+def other_looks(
+    answer: Analysis,
+    truth: NDArray[np.uint8],
+    record: Record,
+    looks: Mapping[str, Sequence[Look]],
+) -> list[NDArray[np.float32]]:
+    """Network inputs in which all but the true lesion and a ring around it has another scanner's
+    look: three, each (S, S), or none where there is no lesion or no other scanner."""
+    lesion = answer.frame.shrink((truth == LESION).astype(np.float32)) > 0.5
+    lesion &= answer.frame.network_sector
+    others = [look for s, some in sorted(looks.items()) if s != record.stratum for look in some]
+    if not lesion.any() or not others:
+        return []
+    grey = answer.frame.to_network(answer.image.grey)
+    chosen = np.random.default_rng(sum(record.name.encode())).permutation(len(others))[:3]
+    return [with_look(grey, lesion, others[int(i)]) for i in chosen]
 
 
 def painted(answer: Analysis, truth: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -76,7 +131,8 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
     Shares are of a map's positive part in the pixels of the file: lesion, liver (the rest of it),
     rest of the sector, outside, by the true outlines; "truth" are the maps of the true label,
     "answer" those of the answer. `found`: [pixels, of these in the true lesion, mean probability]
-    of each part of the found lesion mask.
+    of each part of the found lesion mask. `looks`: [probability of the true label, whether the
+    answer stayed] with each of three scanners' looks around the lesion.
     """
     lesion, liver = truth == LESION, truth > 0
     has_liver = record.has_liver and bool((liver & ~lesion).any())
@@ -112,6 +168,7 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
         "lesions": len(answer.lesions),
         "false_lesion": None if some else bool(answer.lesions),
         "found": _found(answer, lesion),
+        "pixels": _pixels(answer, lesion),
         "sector_px": int(answer.sector.sum()),
         "shares": {w: {k: _shares(h, parts) for k, h in maps.items()} for w, maps in heats.items()},
         "pointing": {
@@ -120,6 +177,7 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
         },
         "hidden": None,
         "elsewhere": None,
+        "looks": [],
     }
 
 
@@ -144,6 +202,14 @@ def frame_features(grey: NDArray[np.float32], sector: Mask) -> dict[str, float]:
         "sharpness": sharpness,
         "sector_share": float(sector.mean()),
     }
+
+
+def _pixels(answer: Analysis, lesion: Mask) -> list[list[int]]:
+    """Histograms of the lesion's probability over the sector: of all pixels, of the true
+    lesion's."""
+    chance = answer.mask_probabilities["lesion"]
+    parts = (answer.sector, answer.sector & lesion)
+    return [np.histogram(chance[m], STEPS, (0, 1))[0].tolist() for m in parts]
 
 
 def _found(answer: Analysis, lesion: Mask) -> list[list[float]]:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from hcc_xai import draw, words
 from hcc_xai.bundle import BundleConfig
+from hcc_xai.calibration import Outlines
 from hcc_xai.errors import unknown
 from hcc_xai.explain import KINDS
 from hcc_xai.geometry import Frame
 from hcc_xai.images import Image
 from hcc_xai.measure import Lesion, find_lesions, whole_organ
-from hcc_xai.network import MASKS, sector_of
+from hcc_xai.network import MASKS, STRIDE, sector_of
 
 _REGIONS = ("lesion", "liver", "rest", "outside")
 
@@ -80,6 +81,7 @@ class Analysis:
     calibrated: bool = False
     prediction_set: tuple[str, ...] = ()
     accepted: bool = True
+    outlines: Outlines = Outlines()
     _flags: tuple[Flag, ...] = ()
     _mask_logits: NDArray[np.float32] = field(
         repr=False, default_factory=lambda: np.zeros((2, 1, 1), np.float32)
@@ -151,6 +153,7 @@ class Analysis:
             self._over("lesion"),
             self.sector,
             least_share=self.config.least_lesion_share,
+            outlines=self.outlines,
             spacing_at=self.image.spacing_at,
         )
 
@@ -205,7 +208,10 @@ class Analysis:
     def _shares(self) -> dict[str, dict[str, float]]:
         grids = dict(zip(MASKS, self._mask_logits, strict=True))
         limits = {k: np.log(v / (1 - v)) for k, v in self.config.mask_thresholds.items()}
-        lesion = (grids["lesion"] > limits["lesion"]) & bool(self.lesions)
+        kept = self.frame.shrink(self.masks["lesion"].astype(np.float32))
+        side = grids["lesion"].shape[0]
+        kept = kept.reshape(side, STRIDE, side, STRIDE).max((1, 3))
+        lesion = (grids["lesion"] > limits["lesion"]) & (kept > 0)
         liver = (grids["liver"] > limits["liver"]) & ~lesion
         sector = self._mask_sector
         parts = {

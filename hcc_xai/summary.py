@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from hcc_xai import metrics
 from hcc_xai.errors import DataError
 from hcc_xai.explain import KINDS
+from hcc_xai.free_response import HIT, curve
 from hcc_xai.metrics import Figure, Floats
 
-HIT = 0.1  # IoU over which a lesion counts as hit
 LEAST_SHARES = (0.0, 0.001, 0.002, 0.005)  # of the sector, for the free-response table
 _FRAME = ("width", "height", "brightness", "sharpness", "sector_share")
 _SHORT = {"grad-cam++": "cam", "contribution": "contribution"}
@@ -28,12 +28,19 @@ Row = Mapping[str, Any]
 Mask = NDArray[np.bool_]
 
 
-def summarise(rows: Sequence[Row], *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def summarise(
+    rows: Sequence[Row], *, left_out: Sequence[Row] = (), resamples: int = 1000, seed: int = 0
+) -> dict[str, Any]:
     """All figures.
+
+    Args:
+        rows: each image by the network trained without its fold. left_out: each image by the
+            network trained without its frame size, where there are such.
 
     Returns:
         n, labels, folds, classes (label -> images), figures (name -> value, low, high, n; None
-        where a figure has no meaning), strata and free_response (lists of dicts), resamples, seed.
+        where a figure has no meaning), strata, left_out and free_response (lists of dicts),
+        resamples, seed.
         All of it goes into JSON.
 
     Raises:
@@ -56,7 +63,9 @@ def summarise(rows: Sequence[Row], *, resamples: int = 1000, seed: int = 0) -> d
         "classes": {label: int((table.truth == label).sum()) for label in labels},
         "figures": {name: f.to_dict() for name, f in table.figures.items()},
         "strata": _strata(table),
+        "left_out": _left_out(left_out, rows, resamples=resamples, seed=seed) if left_out else [],
         "free_response": _free_response(table),
+        "free_response_curve": curve(rows, LEAST_SHARES[1]),
         "resamples": resamples,
         "seed": seed,
     }
@@ -217,6 +226,8 @@ def _outlines(t: Table) -> None:
             t.rate(f"lesion_hit_quartile_{k + 1}", hits, (shares > 0) & (quartile == k))
     if "normal" in t.labels:
         t.rate("false_lesion_normal", t.column("false_lesion"), t.truth == "normal")
+    t.mean("inner_is_lesion", t.column("inner"))
+    t.mean("outer_holds_lesion", t.column("outer"))
     # Where the liver was not outlined, the sector's file may hold something else than the sector.
     found = np.where(t.column("has_liver") > 0, t.column("sector_iou"), np.nan)
     t.median("sector_iou_median", found)
@@ -260,6 +271,17 @@ def _behaviour(t: Table) -> None:
         t.mean(f"{name}_change", change, among)
         t.mean(f"{name}_mean", abs(change), among)
         t.median(f"{name}_median", abs(change), among)
+    looks = [r["looks"] for r in t.rows]
+    moved = [
+        float(np.mean([abs(chance - was) for chance, _ in some])) if some else np.nan
+        for some, was in zip(looks, before, strict=True)
+    ]
+    flips = [
+        float(np.mean([not stayed for _, stayed in some])) if some else np.nan for some in looks
+    ]
+    t.mean("looks_mean", moved)
+    t.median("looks_median", moved)
+    t.rate("looks_flips", flips)
 
 
 def _confidence(t: Table) -> None:
@@ -294,6 +316,29 @@ def _strata(t: Table) -> list[dict[str, Any]]:
                 row[name] = metrics.figure(
                     metrics.auroc(score, positive, t.weights[:, kept]), int(kept.sum())
                 ).to_dict()
+        found.append(row)
+    return found
+
+
+def _left_out(
+    left_out: Sequence[Row], rows: Sequence[Row], *, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Figures on a frame size that was left out of training, a row each and one over all of them,
+    beside those of the same images by networks that knew their frame size."""
+    out_of_fold = {r["name"]: r for r in rows}
+    strata = sorted({r["stratum"] for r in left_out})
+    found = []
+    for stratum in [*strata, None]:
+        names = [r["name"] for r in left_out if stratum in (r["stratum"], None)]
+        row: dict[str, Any] = {"stratum": stratum, "n": len(names)}
+        for whose, source in (("unseen", {r["name"]: r for r in left_out}), ("seen", out_of_fold)):
+            mine = [source[name] for name in names if name in source]
+            t = Table(mine, metrics.draws(len(mine), resamples=resamples, seed=seed))
+            t.rate("accuracy", t.answers == t.truth)
+            _ranking(t, "", t.chances)
+            _outlines(t)
+            kept = ("auroc_within", "accuracy", "liver_dice", "lesion_dice", "lesion_hit")
+            row[whose] = {k: t.figures[k].to_dict() for k in kept if k in t.figures}
         found.append(row)
     return found
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from hcc_xai import metrics
 from hcc_xai.explain import KINDS
-from hcc_xai.summary import Row, Table, frame_baseline
+from hcc_xai.free_response import curve
+from hcc_xai.summary import LEAST_SHARES, Row, Table, frame_baseline
 
 Summary = Mapping[str, Any]
 _SIGNED = ("_change",)  # figures that can be negative, and show their sign
@@ -59,6 +60,8 @@ _TABLE: tuple[_Group, ...] = (
             ("lesion_hit_malignant", "lesions hit, malignant"),
             ("lesion_hit_benign", "lesions hit, benign"),
             ("false_lesion_normal", "normal images with a false lesion"),
+            ("inner_is_lesion", "area within the inner line that is lesion, where it was hit"),
+            ("outer_holds_lesion", "lesion that lies within the outer line, where it was hit"),
             ("sector_iou_median", "scanned sector found: IoU, median"),
             ("sector_iou_worst", "scanned sector found: IoU, worst"),
         ),
@@ -94,6 +97,9 @@ _TABLE: tuple[_Group, ...] = (
                 "hidden_with_room_mean",
                 "lesion painted over, only images with room elsewhere: mean absolute",
             ),
+            ("looks_mean", "another scanner's look around the lesion: mean absolute"),
+            ("looks_median", "another scanner's look: median absolute"),
+            ("looks_flips", "another scanner's look: decision flips (share)"),
         ),
     ),
     (
@@ -126,6 +132,10 @@ def table_markdown(summary: Summary) -> str:
             )
     if any(row["auroc"] for row in summary["strata"]):
         parts.append(_strata_table(summary))
+    if summary.get("left_out"):
+        parts.append(_left_out_table(summary))
+    if summary.get("probe"):
+        parts.append(_probe_table(summary))
     return "\n\n".join([*parts, _free_response_table(summary)]) + "\n"
 
 
@@ -139,6 +149,44 @@ def _strata_table(summary: Summary) -> str:
         counts = " | ".join(str(row["classes"][label]) for label in labels)
         both = " | ".join(show(row[k]) if row[k] else "-" for k in ("auroc", "size_auroc"))
         lines.append(f"| {row['stratum']} | {counts} | {both} |")
+    return "\n".join(lines)
+
+
+def _left_out_table(summary: Summary) -> str:
+    """Each frame size by the network that never saw it; in brackets by those that knew it."""
+    names = {
+        "auroc_within": "AUROC malignant/benign, within frame size",
+        "accuracy": "accuracy",
+        "liver_dice": "liver Dice",
+        "lesion_dice": "lesion Dice",
+        "lesion_hit": "lesions hit",
+    }
+    lines = [
+        f"| Frame size left out of training | images | {' | '.join(names.values())} |",
+        "| --- | --- |" + " --- |" * len(names),
+    ]
+    nothing = {"value": None}
+    for row in summary["left_out"]:
+        cells = []
+        for key in names:
+            unseen, seen = (row[w].get(key, nothing) for w in ("unseen", "seen"))
+            known = "" if seen["value"] is None else f" [{seen['value']:.3f} when seen]"
+            cells.append(show(unseen) + known)
+        title = row["stratum"] or "**all of these**"
+        lines.append(f"| {title} | {row['n']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _probe_table(summary: Summary) -> str:
+    lines = [
+        "| Frame size told from the pooled features by a linear probe, within class "
+        "| balanced accuracy | chance | images |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {name} | {show(row)} | {row['chance']:.3f} | {row['n']} |"
+        for name, row in summary["probe"].items()
+    ]
     return "\n".join(lines)
 
 
@@ -172,45 +220,92 @@ def show(figure: Mapping[str, Any], *, signed: bool = False) -> str:
     return f"{figure['value']:{sign}.3f}{interval}"
 
 
-def pictures(rows: Sequence[Row], path: str | Path) -> None:
-    """ROC of malignant against benign, and histograms of lesion Dice and of the evidence in the
-    lesion, as a PNG."""
+def pictures(rows: Sequence[Row], path: str | Path, *, summary: Summary | None = None) -> None:
+    """The figures as pictures, one PNG: ROC, lesion Dice, evidence, free response, behaviour, and
+    (from the summary) malignant against benign on each frame size, seen in training and not."""
     from matplotlib.figure import Figure as Canvas
 
     t = Table(rows, np.ones((1, len(rows))))
-    canvas = Canvas(figsize=(12, 3.8), layout="constrained")
-    left, middle, right = canvas.subplots(1, 3)
-    if {"benign", "malignant"} <= set(t.labels):
-        frame = frame_baseline(rows, t.labels)
-        kept = np.isin(t.truth, ("benign", "malignant"))
-        index = [t.labels.index(k) for k in ("benign", "malignant")]
-        scores = {"network": t.chances, "frame alone": frame}
-        curves = {
-            k: v[:, index[1]] / np.maximum(v[:, index].sum(1), 1e-12)
-            for k, v in scores.items()
-            if v is not None
-        }
-        for name, score in {**curves, "lesion size alone": t.column("lesion_share")}.items():
-            left.plot(*metrics.roc(score[kept], t.truth[kept] == "malignant"), label=name)
-        left.set(
-            xlabel="benign called malignant",
-            ylabel="malignant called malignant",
-            title="over all frame sizes",
-        )
-        left.legend()
+    canvas = Canvas(figsize=(12, 7.2), layout="constrained")
+    axes = canvas.subplots(2, 3).ravel()
+    _draw_roc(axes[0], t)
     dices = t.column("lesion_dice")
-    for label in t.labels:
-        mine = dices[(t.truth == label) & ~np.isnan(dices)]
-        if len(mine):
-            middle.hist(mine, np.linspace(0, 1, 21).tolist(), histtype="step", label=label)
-    middle.set(xlabel="lesion Dice", ylabel="images")
-    for kind in KINDS:
-        share = t.column("shares", "truth", kind, "lesion")
-        right.hist(
-            share[~np.isnan(dices)], np.linspace(0, 1, 21).tolist(), histtype="step", label=kind
-        )
-    right.set(xlabel="share of the map in the true lesion", ylabel="images")
-    for axis in (middle, right):
+    _draw_histogram(
+        axes[1], {x: dices[(t.truth == x) & ~np.isnan(dices)] for x in t.labels}, "lesion Dice"
+    )
+    shares = {k: t.column("shares", "truth", k, "lesion")[~np.isnan(dices)] for k in KINDS}
+    _draw_histogram(axes[2], shares, "share of the map in the true lesion")
+    points = curve(rows, LEAST_SHARES[1])
+    axes[3].plot([p["false_per_image"] for p in points], [p["hit"] for p in points], marker=".")
+    axes[3].set(xlabel="false parts an image", ylabel="lesions hit", title="free response")
+    _draw_behaviour(axes[4], t)
+    _draw_strata(axes[5], summary or {"strata": [], "left_out": []})
+    for axis in axes:
         if axis.get_legend_handles_labels()[0]:
             axis.legend()
-    canvas.savefig(path, dpi=110)
+    canvas.savefig(path, dpi=100)
+
+
+def _draw_roc(axis: Any, t: Table) -> None:
+    if not {"benign", "malignant"} <= set(t.labels):
+        return
+    kept = np.isin(t.truth, ("benign", "malignant"))
+    index = [t.labels.index(k) for k in ("benign", "malignant")]
+    scores = {"network": t.chances, "frame alone": frame_baseline(t.rows, t.labels)}
+    curves = {
+        k: v[:, index[1]] / np.maximum(v[:, index].sum(1), 1e-12)
+        for k, v in scores.items()
+        if v is not None
+    }
+    for name, score in {**curves, "lesion size alone": t.column("lesion_share")}.items():
+        axis.plot(*metrics.roc(score[kept], t.truth[kept] == "malignant"), label=name)
+    axis.set(
+        xlabel="benign called malignant",
+        ylabel="malignant called malignant",
+        title="over all frame sizes",
+    )
+
+
+def _draw_histogram(axis: Any, values: Mapping[str, Any], title: str) -> None:
+    for name, some in values.items():
+        if len(some):
+            axis.hist(some, np.linspace(0, 1, 21).tolist(), histtype="step", label=name)
+    axis.set(xlabel=title, ylabel="images")
+
+
+def _draw_behaviour(axis: Any, t: Table) -> None:
+    """Share of the images whose true class's probability moves by at most x."""
+    before = t.chances[np.arange(len(t.rows)), t.index]
+    looks = [np.mean([p for p, _ in r["looks"]]) if r["looks"] else np.nan for r in t.rows]
+    for name, after in (
+        ("lesion painted over", t.column("hidden")),
+        ("as much elsewhere", t.column("elsewhere")),
+        ("another scanner's look", np.array(looks, float)),
+    ):
+        moved = np.sort(abs(after - before)[~np.isnan(after)])
+        if len(moved):
+            axis.plot(moved, np.arange(1, len(moved) + 1) / len(moved), label=name)
+    axis.set(xlabel="change of the true class's probability", ylabel="share of the images")
+
+
+def _draw_strata(axis: Any, summary: Summary) -> None:
+    """Malignant against benign on each frame size: intervals, when seen in training and when
+    not."""
+    named = {
+        "seen": {r["stratum"]: r["auroc"] for r in summary["strata"] if r["auroc"]},
+        "left out": {
+            r["stratum"]: r["unseen"].get("auroc_within")
+            for r in summary["left_out"]
+            if r["stratum"]
+        },
+    }
+    names = sorted(named["seen"])
+    for offset, (title, figures) in zip((-0.12, 0.12), named.items(), strict=True):
+        known = [(i, figures[n]) for i, n in enumerate(names) if figures.get(n, {}).get("low")]
+        if known:
+            values = np.array([[f["value"], f["low"], f["high"]] for _, f in known])
+            reach = np.array([values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]])
+            places = [i + offset for i, _ in known]
+            axis.errorbar(values[:, 0], places, xerr=reach, fmt="o", label=title)
+    axis.axvline(0.5, color="grey", linewidth=0.8)
+    axis.set(xlabel="AUROC malignant/benign", yticks=range(len(names)), yticklabels=names)

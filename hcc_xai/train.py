@@ -6,13 +6,15 @@ after each, so a run that was killed goes on as if it had not been (a test compa
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,79 +26,49 @@ from torch.nn import functional as F
 
 from hcc_xai import draw
 from hcc_xai.analysis import Analyzer
+from hcc_xai.augment import View, augment
 from hcc_xai.bundle import BundleConfig, load_bundle, save_bundle
-from hcc_xai.data import LESION, Record, Sample, augment, load_sample, plain, sampling_weights
-from hcc_xai.errors import DataError
+from hcc_xai.data import LESION, Record, Sample, cached_samples, plain, sampling_weights
+from hcc_xai.errors import DataError, unknown
 from hcc_xai.explain import KINDS
-from hcc_xai.network import STRIDE, Network, NetworkConfig, Outputs, sector_of
+from hcc_xai.losses import losses
+from hcc_xai.network import Network, NetworkConfig, sector_of
+
+_ENOUGH = 0.4  # share of the lesion in a view that its grade can be told from
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The recipe. `validation` is the share of images held back to choose the epoch; 0 takes the
-    last one."""
+    """The recipe.
 
-    epochs: int = 9
+    Attributes:
+        window: side of what the network is shown of its input in training, see augment.py; the
+            whole input where that is smaller.
+        average: of the weights, from step to step. evidence: weight of that loss.
+        validation: share of the images held back to choose the epoch; 0 takes the last one.
+    """
+
+    epochs: int = 20
     batch: int = 16
+    window: int = 224
     rate: float = 2e-3
     decay: float = 0.02
-    average: float = 0.98
-    style_share: float = 0.35
-    evidence: float = 0.5
-    validation: float = 0.12
+    average: float = 0.99
+    evidence: float = 1.0
+    validation: float = 0.0
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-
-def losses(
-    out: Outputs,
-    shared: Tensor,
-    network: Network,
-    sector: Tensor,
-    labels: Tensor,
-    targets: Tensor,
-    has_liver: Tensor,
-) -> dict[str, Tensor]:
-    """What is minimised, by name.
-
-    Args:
-        out: heads' answer, in float32. shared: (B, C, h, w). sector: (B, 1, h, w).
-        labels: (B,) long. targets: (B, S, S) of 0, 1 liver, 2 lesion. has_liver: (B,) bool, False
-        where the liver was not outlined.
-
-    Returns:
-        grade: cross-entropy; liver, lesion: Dice by image and cross-entropy; evidence: share of the
-        true grade's positive contribution that lies outside the lesion ("right for the right
-        reasons", Ross et al. 2017).
-    """
-    masks = F.interpolate(out.masks, size=targets.shape[-2:], mode="bilinear", align_corners=False)
-    liver, lesion = (targets > 0).float(), (targets == LESION).float()
-    liver_loss = _dice(masks[:, 0], liver) + F.binary_cross_entropy_with_logits(
-        masks[:, 0], liver, reduction="none"
-    ).mean((1, 2))
-    cross = F.binary_cross_entropy_with_logits(
-        masks[:, 1], lesion, reduction="none", pos_weight=torch.tensor(2.0)
-    )
-    has_lesion = lesion.sum((1, 2)) > 0
-    lesion_loss = torch.where(has_lesion, _dice(masks[:, 1], lesion), 0.0) + 2 * cross.mean((1, 2))
-    weight, _ = network.grade_weights()
-    mine = torch.einsum("bchw,bphw,bpc->bhw", shared, out.pools, weight[labels]).clamp(min=0)
-    small = F.avg_pool2d(lesion[:, None], STRIDE)[:, 0]
-    inside = (mine * small).sum((1, 2)) / mine.sum((1, 2)).clamp(min=1e-6)
-    return {
-        "grade": F.cross_entropy(out.logits, labels, label_smoothing=0.05),
-        "liver": (liver_loss * has_liver).sum() / has_liver.sum().clamp(min=1),
-        "lesion": lesion_loss.mean(),
-        "evidence": ((1 - inside) * has_lesion).sum() / has_lesion.sum().clamp(min=1),
-    }
-
-
-def _dice(logits: Tensor, truth: Tensor) -> Tensor:
-    """One minus the soft Dice of each image. (B, S, S) -> (B,)."""
-    found = logits.sigmoid()
-    return 1 - (2 * (found * truth).sum((1, 2)) + 1) / (found.sum((1, 2)) + truth.sum((1, 2)) + 1)
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> TrainConfig:
+        """Raises ArgumentError that names an unknown key."""
+        names = [f.name for f in fields(cls)]
+        for key in given:
+            if key not in names:
+                raise unknown("key of a recipe", key, names)
+        return cls(**given)
 
 
 def train(
@@ -107,7 +79,9 @@ def train(
     network: NetworkConfig,
     recipe: TrainConfig,
     pretrained: str | Path | None = None,
+    cache: str | Path | None = None,
     report: Callable[[str], None] = lambda line: None,
+    watch: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> Path:
     """Train on the given records; write `best.safetensors`, `last.safetensors` and the curves to
     `out`.
@@ -117,8 +91,11 @@ def train(
     Args:
         folder: the data folder.
         records: what to train on (the fold that is tested is not among them).
-        pretrained: safetensors with a trunk of the same timm name.
-        report: is told one line an epoch.
+        pretrained: see `load_pretrained`; the trunk's stages up to a quarter of the input stay as
+            they are.
+        cache: folder for decoded, cropped pictures, shared by all trainings.
+        report: is told one line an epoch. watch: is given the epoch's figures, and may raise to
+            stop.
 
     Returns:
         Path of the averaged weights that are best in validation (or last, without one), float32
@@ -137,19 +114,37 @@ def train(
             )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
+    keep_memory()
     run = _Run.start(out, network, recipe, pretrained)
     fitted, held = hold_back(records, share=recipe.validation, seed=recipe.seed)
-    with ThreadPoolExecutor(2) as pool:
-        load = lambda r: load_sample(folder, r, size=network.size)  # noqa: E731
-        fitted_samples, held_samples = list(pool.map(load, fitted)), list(pool.map(load, held))
+    fitted_samples = cached_samples(folder, fitted, size=network.size, cache=cache)
+    held_samples = cached_samples(folder, held, size=network.size, cache=cache)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         while run.epoch < recipe.epochs:
             row = {"epoch": run.epoch + 1.0, **_epoch(run, fitted_samples, pool)}
             if held_samples and (run.epoch % 2 == 0 or run.epoch == recipe.epochs - 1):
                 row |= validate(run.averaged, held_samples)
             run.finish_epoch(row)
             report("  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+            watch(row)
     _draw_curves(run.rows, out / "curves.png")
     return out / "best.safetensors"
+
+
+def label_order(records: Sequence[Record]) -> tuple[str, ...]:
+    """The labels of the records, the harmless ones first."""
+    order = {"normal": 0, "benign": 1, "malignant": 2}
+    found = sorted({r.label for r in records}, key=lambda label: (order.get(label, 9), label))
+    return tuple(found)
+
+
+def keep_memory() -> None:
+    """Keep freed memory in this process: glibc gives large blocks back after every step, and the
+    page faults of taking them again cost a fifth of a training on a CPU."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        for option in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            mallopt(option, 2**31 - 1)
 
 
 def hold_back(
@@ -169,15 +164,25 @@ def hold_back(
 class _Run:
     """All that a training carries from epoch to epoch, on disk as safetensors (no pickle)."""
 
-    def __init__(self, out: Path, network: NetworkConfig, recipe: TrainConfig) -> None:
+    def __init__(
+        self, out: Path, network: NetworkConfig, recipe: TrainConfig, pretrained: str | Path | None
+    ) -> None:
         torch.manual_seed(recipe.seed)
         self.out, self.recipe = out, recipe
         self.network = Network(network).to(memory_format=torch.channels_last)
         self.averaged = Network(network).to(memory_format=torch.channels_last).eval()
+        self.frozen: set[str] = set()
+        if pretrained is not None:
+            self.frozen = early(self.network)
+            for name, parameter in self.network.trunk.named_parameters():
+                parameter.requires_grad_(name not in self.frozen)
         new = [p for n, p in self.network.named_parameters() if not n.startswith("trunk.")]
         self.optimizer = torch.optim.AdamW(
             [
-                {"params": list(self.network.trunk.parameters()), "scale": 0.4},
+                {
+                    "params": [p for p in self.network.trunk.parameters() if p.requires_grad],
+                    "scale": 0.4,
+                },
                 {"params": new, "scale": 1.0},
             ],
             lr=recipe.rate,
@@ -190,12 +195,12 @@ class _Run:
     def start(
         cls, out: Path, network: NetworkConfig, recipe: TrainConfig, pretrained: str | Path | None
     ) -> _Run:
-        run = cls(out, network, recipe)
+        run = cls(out, network, recipe, pretrained)
         if (out / "last.safetensors").is_file():
             run._resume()
         else:
             if pretrained is not None:
-                load_trunk(run.network, pretrained)
+                load_pretrained(run.network, pretrained)
             run.averaged.load_state_dict(run.network.state_dict())
         return run
 
@@ -220,6 +225,13 @@ class _Run:
             index, slot = name.split("/")
             state["state"].setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict(state)
+
+    def train_mode(self) -> None:
+        """Training mode; the norms of frozen stages keep their statistics."""
+        self.network.train()
+        for name, module in self.network.trunk.named_modules():
+            if f"{name}.weight" in self.frozen:
+                module.eval()
 
     def finish_epoch(self, row: dict[str, float]) -> None:
         self.rows.append(row)
@@ -257,17 +269,25 @@ def _write(path: Path, state: dict[str, Tensor], about: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def load_trunk(network: Network, path: str | Path) -> int:
-    """Put ImageNet weights into a trunk; a colour stem is summed to grey. Returns how many tensors
-    fitted.
+def load_pretrained(network: Network, path: str | Path) -> int:
+    """Start from other weights; a colour stem is summed to grey.
+
+    Args:
+        path: safetensors of a trunk (ImageNet's, under timm's names), or of a whole network as
+            `train` writes it.
+
+    Returns:
+        How many tensors fitted.
 
     Raises:
-        DataError: the file is missing, or fewer than nine tenths of the trunk's tensors are in it.
+        DataError: the file is missing, or fewer than nine tenths of the tensors fit.
     """
     if not Path(path).is_file():
         raise DataError(f"pretrained weights {path} are missing")
     given = {k: v.float() for k, v in load_file(str(path)).items()}
-    own = network.trunk.state_dict()
+    whole = any(name.startswith("trunk.") for name in given)
+    module: torch.nn.Module = network if whole else network.trunk
+    own = module.state_dict()
     fitting = {}
     for name, value in own.items():
         got = given.get(name)
@@ -279,8 +299,26 @@ def load_trunk(network: Network, path: str | Path) -> int:
         raise DataError(
             f"{path} fits {len(fitting)} of {len(own)} tensors of {network.config.trunk}"
         )
-    network.trunk.load_state_dict({**own, **fitting})
+    module.load_state_dict({**own, **fitting})
     return len(fitting)
+
+
+def early(network: Network) -> set[str]:
+    """Names of the trunk's parameters that its level at a quarter of the input depends on."""
+    parameters = dict(network.trunk.named_parameters())
+    index = min(network.levels)
+    level = network.trunk(torch.zeros(1, 1, 64, 64))[index].sum()
+    found = torch.autograd.grad(level, list(parameters.values()), allow_unused=True)
+    return {name for name, got in zip(parameters, found, strict=True) if got is not None}
+
+
+def mixed(device: torch.device) -> torch.autocast:
+    """bf16 where the device computes in it; elsewhere it would be ten times slower, not faster."""
+    able = device.type == "cuda"
+    if device.type == "cpu":
+        known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        able = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    return torch.autocast(device.type, torch.bfloat16, enabled=able)
 
 
 def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> dict[str, float]:
@@ -288,11 +326,10 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
     rng = np.random.default_rng([recipe.seed, run.epoch])
     torch.manual_seed(recipe.seed * 1000 + run.epoch)
     steps = max(1, len(samples) // recipe.batch)
-    network.train()
+    run.train_mode()
     sums: dict[str, float] = {}
-    for step, (x, targets, labels, has_liver) in enumerate(
-        _batches(samples, steps, run, rng, pool)
-    ):
+    for step, batch in enumerate(_batches(samples, steps, run, rng, pool)):
+        x, targets, labels, has_liver, counts = batch
         done = (run.epoch + step / steps) / recipe.epochs
         for group in run.optimizer.param_groups:  # warm-up, then half a cosine
             group["lr"] = (
@@ -302,11 +339,11 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
                 * (0.51 + 0.49 * np.cos(np.pi * done))
             )
         sector = sector_of(x)
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with mixed(x.device):
             shared = network.features(x)
         shared = shared.float()
         out = network.heads(shared, sector)
-        parts = losses(out, shared, network, sector, labels, targets, has_liver)
+        parts = losses(out, shared, network, sector, labels, targets, has_liver, counts)
         total = (
             parts["grade"] + parts["liver"] + parts["lesion"] + recipe.evidence * parts["evidence"]
         )
@@ -325,44 +362,65 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
     return sums
 
 
+class Batch(NamedTuple):
+    """input (B, 1, w, w), target (B, w, w), label (B,), has_liver (B,), and how much each grade
+    counts (B,)."""
+
+    input: Tensor
+    target: Tensor
+    label: Tensor
+    has_liver: Tensor
+    counts: Tensor
+
+
 def _batches(
     samples: Sequence[Sample],
     steps: int,
     run: _Run,
     rng: np.random.Generator,
     pool: ThreadPoolExecutor,
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+) -> Iterator[Batch]:
     """Batches, made one ahead of the network."""
-    records = [s.record for s in samples]
-    weights = sampling_weights(records)
-    size, labels = run.network.config.size, run.network.config.labels
+    weights = sampling_weights([s.record for s in samples])
+    config, window = run.network.config, min(run.recipe.window, run.network.config.size)
     draws = rng.choice(len(samples), size=(steps, run.recipe.batch), p=weights)
     seeds = rng.integers(0, 2**31, size=draws.shape)
 
-    def make(index: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def make(index: int, seed: int) -> View:
         own = np.random.default_rng(seed)
-        other = (
-            samples[int(own.integers(len(samples)))]
-            if own.random() < run.recipe.style_share
-            else None
-        )
-        return augment(samples[index], size, own, style=other)
+        other = samples[int(own.integers(len(samples)))]
+        return augment(samples[index], config.size, own, window=window, style=other)
 
-    waiting = [pool.submit(make, int(i), int(s)) for i, s in zip(draws[0], seeds[0], strict=True)]
+    def submit(step: int) -> list[Future[View]]:
+        return [
+            pool.submit(make, int(i), int(s)) for i, s in zip(draws[step], seeds[step], strict=True)
+        ]
+
+    waiting = submit(0)
     for step in range(steps):
-        made = [job.result() for job in waiting]
+        views = [job.result() for job in waiting]
         if step + 1 < steps:
-            waiting = [
-                pool.submit(make, int(i), int(s))
-                for i, s in zip(draws[step + 1], seeds[step + 1], strict=True)
-            ]
-        drawn = [records[int(i)] for i in draws[step]]
-        yield (
-            torch.from_numpy(np.stack([m[0] for m in made]))[:, None],
-            torch.from_numpy(np.stack([m[1] for m in made])),
-            torch.tensor([labels.index(r.label) for r in drawn]),
-            torch.tensor([r.has_liver for r in drawn]),
+            waiting = submit(step + 1)
+        drawn = [samples[int(i)] for i in draws[step]]
+        graded = [_grade(s, v, config) for s, v in zip(drawn, views, strict=True)]
+        yield Batch(
+            torch.from_numpy(np.stack([v.input for v in views]))[:, None],
+            torch.from_numpy(np.stack([v.target for v in views])),
+            torch.tensor([index for index, _ in graded]),
+            torch.tensor([s.record.has_liver for s in drawn]),
+            torch.tensor([count for _, count in graded]),
         )
+
+
+def _grade(sample: Sample, view: View, config: NetworkConfig) -> tuple[int, float]:
+    """The label that a view deserves, and how much it counts: a view without the lesion shows
+    none, one with a part of it counts for nothing."""
+    label = config.labels.index(sample.record.label)
+    if not (sample.target == LESION).any() or view.lesion_seen >= _ENOUGH:
+        return label, 1.0
+    if view.lesion_seen > 0 or config.absent is None:  # NaN where it was painted over
+        return label, 0.0
+    return config.labels.index(config.absent), 1.0
 
 
 def validate(network: Network, samples: Sequence[Sample]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hcc_xai.behaviour import elsewhere, paint_over
+from hcc_xai.behaviour import elsewhere, look_of, paint_over, with_look
 
 
 def _scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,3 +48,20 @@ def test_elsewhere_is_the_same_shape_fully_inside_and_far_away() -> None:
     shift = np.array([rows[0], cols[0]]) - np.argwhere(lesion)[0]
     assert (np.column_stack([rows, cols]) - np.argwhere(lesion) == shift).all()
     assert elsewhere(lesion, np.zeros_like(lesion)) is None
+
+
+def test_another_look_takes_over_grey_levels_and_sharpness_and_spares_the_lesion() -> None:
+    import cv2
+
+    grey, lesion, _ = _scene()
+    inside = grey >= 0
+    soft = np.where(inside, cv2.GaussianBlur(np.clip(grey, 0, 1), (0, 0), 3) ** 2, -1)
+    look = look_of(soft.astype(np.float32))
+    after = with_look(grey, lesion, look)
+    np.testing.assert_array_equal(after[lesion], grey[lesion])
+    np.testing.assert_array_equal(after[~inside], grey[~inside])
+    far = inside.copy()
+    far[15:85, 25:105] = False  # lesion and ring
+    assert abs(after[far].mean() - soft[far].mean()) < 0.03
+    assert abs(grey[far].mean() - soft[far].mean()) > 0.15
+    assert look_of(after).sharpness < 0.7 * look_of(grey).sharpness

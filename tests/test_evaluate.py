@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,25 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from hcc_xai import metrics
+from hcc_xai import free_response, metrics
 from hcc_xai.bundle import load_bundle
+from hcc_xai.calibration import Outlines
 from hcc_xai.card import card
 from hcc_xai.data import read_index, read_truth
 from hcc_xai.errors import ArgumentError, DataError
-from hcc_xai.evaluate import PREDICTIONS, fold_bundles, predict_folds, read_rows, run
+from hcc_xai.evaluate import (
+    PREDICTIONS,
+    fold_bundles,
+    predict_folds,
+    predict_strata,
+    read_rows,
+    run,
+    stratum_bundles,
+)
 from hcc_xai.explain import KINDS
-from hcc_xai.outcome import painted, predict
+from hcc_xai.outcome import gather_looks, other_looks, painted, predict
 from hcc_xai.phantom import make, random_spec
+from hcc_xai.probe import _figures, _probe
 from hcc_xai.summary import frame_baseline, summarise
 from hcc_xai.tables import show, table_markdown
 
@@ -181,6 +192,8 @@ def make_rows(
             "pointing": {"truth": dict.fromkeys(KINDS, True if some else None), "answer": {}},
             "hidden": chances[label] / 2 if some else None,
             "elsewhere": chances[label] if some and i % 4 else None,
+            "looks": [[chances[label] - 0.1, True], [chances[label] + 0.2, False]] if some else [],
+            "inner": 0.9 if some else None, "outer": 0.8 if some else None,
         })  # fmt: skip
     return rows
 
@@ -247,6 +260,8 @@ def test_figures_of_outlines_evidence_and_behaviour_by_hand() -> None:
     assert value(s, "hidden_change") == pytest.approx(-chance / 2)
     assert value(s, "hidden_mean") == pytest.approx(chance / 2)
     assert value(s, "elsewhere_mean") == pytest.approx(0, abs=1e-12)
+    assert value(s, "looks_flips") == 0.5 and value(s, "looks_mean") == pytest.approx(0.15)
+    assert s["figures"]["looks_mean"]["n"] == len(some)
     room = s["figures"]["hidden_with_room_mean"]["n"]
     assert room == sum(r["elsewhere"] is not None for r in rows) < len(some)
 
@@ -428,6 +443,128 @@ def test_a_stopped_run_goes_on_and_another_network_starts_anew(
     other = {0: bundles[0], 1: copy(bundles[1], tmp_path / "other", name="renamed")}
     predict_folds(other, data, tmp_path, report=said.append)
     assert [line.split(":")[1].split()[0] for line in said] == ["0", "6"]
+
+
+def test_another_scanners_look_leaves_the_lesion_and_its_ring_alone(
+    data: Path, bundles: dict[int, Path], answered: Path
+) -> None:
+    from hcc_xai.analysis import load
+
+    records = read_index(data)
+    record = next(r for r in records if r.name == "benign_4")
+    answer = load(bundles[0], device="cpu").analyze(data / "images" / "benign_4.png")
+    truth = read_truth(data, "benign_4")
+    looks = gather_looks(records, data, 96)
+    assert set(looks) == {"a", "b"} and len(looks["a"]) == 6
+    before = answer.frame.to_network(answer.image.grey)
+    lesion = answer.frame.shrink((truth == 2).astype(np.float32)) > 0.5
+    pictures = other_looks(answer, truth, record, looks)
+    assert len(pictures) == 3
+    for after in pictures:
+        assert (after == before)[lesion].all() and (after < 0)[before < 0].all()
+        assert (after != before)[(before >= 0) & ~lesion].mean() > 0.5
+    assert other_looks(answer, truth, record, {record.stratum: looks[record.stratum]}) == []
+    rows = {r["name"]: r for r in read_rows(answered / PREDICTIONS)}
+    for row in rows.values():
+        assert len(row["looks"]) == (3 if row["lesion_px"] and row["has_liver"] else 0)
+        area, inside = row["pixels"]
+        assert sum(area) == row["sector_px"] and sum(inside) <= row["lesion_px"]
+
+
+def test_a_frame_size_left_out_is_answered_by_who_never_saw_it(
+    data: Path, bundles: dict[int, Path], answered: Path, tmp_path: Path
+) -> None:
+    made = {
+        s: copy(bundles[k], tmp_path / f"without-{s}", training={"left_out_stratum": s})
+        for k, s in enumerate("ab")
+    }
+    assert stratum_bundles(tmp_path, tmp_path / "made") == made
+    rows = predict_strata(made, data, tmp_path)
+    assert [r["name"] for r in rows] == [r.name for r in read_index(data)]
+    table = summarise(
+        free_response.nested(read_rows(answered / PREDICTIONS), 0.0),
+        left_out=[free_response.judge(r, Outlines(), 0.0) for r in rows],
+        resamples=10,
+    )["left_out"]
+    assert [(row["stratum"], row["n"]) for row in table] == [("a", 6), ("b", 6), (None, 12)]
+    assert table[0]["unseen"]["liver_dice"]["n"] == table[0]["seen"]["liver_dice"]["n"] == 5
+    with pytest.raises(DataError, match="without stratum a, not b"):
+        predict_strata({"b": made["a"]}, data, tmp_path / "other")
+
+
+def test_the_probe_finds_a_scanner_that_is_there_and_none_that_is_not() -> None:
+    strata = np.array(["a", "b"] * 100)
+    truth, folds = np.array(["benign"] * 200), np.arange(200) % 10
+    told = {}
+    for name, size in (("there", 3.0), ("not", 0.0)):
+        features = rng(5).normal(size=(200, 6)) + size * (strata == "a")[:, None]
+        said = np.full(200, "", dtype=object)
+        for fold in range(10):
+            _probe(features.astype(np.float32), strata, truth == "benign", folds == fold, said)
+        told[name] = _figures(said, truth, strata)
+    assert told["there"]["mean"]["value"] > 0.95 and told["there"]["mean"]["chance"] == 0.5
+    assert told["not"]["mean"]["low"] < 0.5 < told["not"]["mean"]["high"]
+
+
+def test_limits_of_a_lesion_and_its_lines_by_hand() -> None:
+    rows = []
+    for i in range(40):  # normal images: one part each, of mean probability 0.50, 0.51, ... 0.89
+        rows.append({"name": str(i), "label": "normal", "fold": i % 4, "lesion_px": 0,
+                     "sector_px": 1000, "found": [[50, 0, 0.5 + i / 100]],
+                     "pixels": [[20] * 50, [0] * 50]})  # fmt: skip
+    # In the lesions, the share that is lesion rises with the probability k / 50 as k / 40.
+    lesion = [round(20 * min(1, k / 40)) for k in range(50)]
+    for i in range(40):
+        rows.append({"name": f"m{i}", "label": "malignant", "fold": i % 4, "lesion_px": 400,
+                     "sector_px": 1000, "found": [[400, 380, 0.95], [30, 0, 0.7]],
+                     "pixels": [[20] * 50, lesion]})  # fmt: skip
+    found = free_response.fit(rows, 0.0)
+    # At most 4 of 40 may stay, and no limit that is a step lower would do.
+    lower = replace(found, least=found.least - 0.02)
+    kept = [sum(bool(free_response.kept(r, o, 0.0)) for r in rows[:40]) for o in (found, lower)]
+    assert kept[0] <= 4 < kept[1]
+    area, inside = np.array([20] * 50)[::-1].cumsum()[::-1], np.array(lesion)[::-1].cumsum()[::-1]
+    first = int(np.argmax(inside / area >= 0.9))
+    assert found.inner == pytest.approx(first / 50)
+    last = int(np.flatnonzero(inside / inside[0] >= 0.9)[-1])
+    assert found.outer == pytest.approx(last / 50)
+    assert found.confidence(0.95, 0.4) > 0.9 > 0.2 > found.confidence(0.55, 0.05)
+    assert found.confidence(0.7, 0.4) > found.confidence(0.7, 0.03)  # larger parts are likelier
+    new = free_response.judge(rows[-1], found, 0.0)
+    assert new["lesions"] == 1 and new["lesion_dice"] == pytest.approx(2 * 380 / 800)
+    assert new["outer"] >= 0.9 and new["inner"] >= 0.9
+    nested = free_response.nested(rows, 0.0)
+    assert np.mean([r["false_lesion"] for r in nested[:40]]) <= 0.15
+    points = free_response.curve(rows, 0.0)
+    assert points[0]["false_normal"] == 1 and points[0]["hit"] == 1
+    assert points[0]["false_per_image"] == pytest.approx(1.0)  # one in every image
+    hits = [p["hit"] for p in points]
+    assert hits == sorted(hits, reverse=True)
+
+
+def test_the_page_about_the_data_finds_what_was_planted(data: Path, tmp_path: Path) -> None:
+    from hcc_xai.overview import overview
+
+    folder = tmp_path / "planted"
+    shutil.copytree(data, folder)
+    (folder / "images" / "benign_10.png").write_bytes(
+        (folder / "images" / "benign_4.png").read_bytes()  # a twin in another fold
+    )
+    lines = (folder / "index.csv").read_text().replace("benign_10,benign,0", "benign_10,benign,1")
+    (folder / "index.csv").write_text(lines)
+    mask = cv2.imread(str(folder / "masks" / "normal_3.png"), 0)
+    mask[60:63, 80:83] = 2
+    cv2.imwrite(str(folder / "masks" / "normal_3.png"), mask)
+    found = overview(folder, tmp_path / "page.html", resamples=20)
+    assert found["images"] == 12 and found["counts"]["a"] == dict.fromkeys(LABELS, 2)
+    said = {o["odd"] for o in found["odd"] if o["name"] == "normal_3"}
+    assert said == {"1 part(s) of the lesion under 25 pixels", "labelled normal, with a lesion"}
+    pair = found["alike"][0]
+    assert pair["names"] == ["benign_4", "benign_10"] and not pair["same_fold"]
+    assert pair["correlation"] > 0.95
+    page = (tmp_path / "page.html").read_text()
+    assert "http" not in page.replace("http-equiv", "") and "benign_10" in page
+    assert found["size"]["over_all"]["n"] == 8
 
 
 def test_wrong_folds_and_wrong_sizes_are_named(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,11 +15,21 @@ from safetensors.torch import load_file, save_file
 
 import hcc_xai.train as training
 from hcc_xai import load
-from hcc_xai.data import augment, load_sample, plain, read_index, sampling_weights
+from hcc_xai.augment import Shares, View, augment
+from hcc_xai.data import (
+    LESION,
+    cached_samples,
+    leave_out,
+    load_sample,
+    plain,
+    read_index,
+    sampling_weights,
+)
 from hcc_xai.errors import DataError
+from hcc_xai.losses import losses
 from hcc_xai.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantom import make, random_spec
-from hcc_xai.train import TrainConfig, hold_back, load_trunk, losses, make_bundle, train
+from hcc_xai.train import TrainConfig, early, hold_back, load_pretrained, make_bundle, train
 
 LABELS = ("normal", "benign", "malignant")
 NETWORK = NetworkConfig(trunk="mobilenetv3_small_050", size=64, channels=8)
@@ -117,8 +128,6 @@ def test_training_lowers_what_it_minimises_and_makes_a_bundle_that_answers(
 
 
 def test_grades_g1_to_g3_train_the_same_way(folder: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     names = dict(zip(LABELS, ("G1", "G2", "G3"), strict=True))
     graded = [replace(r, label=names[r.label]) for r in read_index(folder)]
     network = NetworkConfig(
@@ -177,14 +186,98 @@ def test_augmentation_is_seeded_and_keeps_picture_and_mask_together(folder: Path
     sample = load_sample(folder, read_index(folder)[2], size=64)
     first = augment(sample, 64, np.random.default_rng(5))
     again = augment(sample, 64, np.random.default_rng(5))
-    np.testing.assert_array_equal(first[0], again[0])
-    assert (first[1][first[0] < 0] == 0).all()
+    np.testing.assert_array_equal(first.input, again.input)
+    assert (first.target[first.input < 0] == 0).all()
     # A lesion painted white must stay under its mask, wherever both are moved.
-    grey = np.where(sample.target == 2, 255, 20).astype(np.uint8) * sample.drawn
-    from dataclasses import replace
+    grey = np.where(sample.target == LESION, 255, 20).astype(np.uint8) * sample.drawn
+    white = replace(sample, grey=grey, hidden=grey, elsewhere=grey)
+    seen = [augment(white, 64, np.random.default_rng(s), window=48) for s in range(12)]
+    shown = [v for v in seen if (v.target == LESION).sum() > 20]
+    assert len(shown) > 4
+    for view in shown:
+        x, lesion = view.input, view.target == LESION
+        assert x.shape == (48, 48)
+        assert x[lesion].mean() > x[~lesion & (x >= 0)].mean() + 0.2
 
-    x, target = augment(replace(sample, grey=grey), 64, np.random.default_rng(6))
-    assert x[target == 2].mean() > x[(target != 2) & (x >= 0)].mean() + 0.3
+
+def test_a_view_says_how_much_of_the_lesion_it_shows(folder: Path) -> None:
+    sample = load_sample(folder, read_index(folder)[2], size=64)
+    whole = [augment(sample, 64, np.random.default_rng(s), shares=Shares(hidden=0)) for s in (1, 2)]
+    assert all(v.lesion_seen > 0.5 for v in whole)
+    never = augment(sample, 64, np.random.default_rng(1), shares=Shares(hidden=1))
+    assert np.isnan(never.lesion_seen) and not (never.target == LESION).any()
+    windows = [
+        augment(sample, 64, np.random.default_rng(s), window=32, shares=Shares(hidden=0))
+        for s in range(40)
+    ]
+    for view in windows:
+        assert (view.lesion_seen > 0) == (view.target == LESION).any()
+    assert any(v.lesion_seen == 0 for v in windows) and any(v.lesion_seen > 0.8 for v in windows)
+
+
+def test_a_view_without_the_lesion_is_a_normal_one_and_a_part_of_it_does_not_count(
+    folder: Path,
+) -> None:
+    sample = load_sample(folder, read_index(folder)[2], size=64)  # malignant
+    network = replace(NETWORK, absent="normal")
+    empty = np.zeros((64, 64), np.uint8)
+    x = np.zeros((64, 64), np.float32)
+    for seen, wanted in ((1.0, (2, 1.0)), (0.1, (2, 0.0)), (0.0, (0, 1.0)), (np.nan, (0, 1.0))):
+        assert training._grade(sample, View(x, empty, seen), network) == wanted
+    assert training._grade(sample, View(x, empty, 0.0), NETWORK)[1] == 0.0  # no such label
+    normal = load_sample(folder, read_index(folder)[0], size=64)
+    assert training._grade(normal, View(x, empty, np.nan), network) == (0, 1.0)
+
+
+def test_cached_samples_are_the_same_and_a_changed_picture_is_read_anew(
+    folder: Path, tmp_path: Path
+) -> None:
+    records = read_index(folder)[:3]
+    fresh = cached_samples(folder, records, size=64)
+    kept = [cached_samples(folder, records, size=64, cache=tmp_path) for _ in range(2)]
+    for first, *others in zip(fresh, *kept, strict=True):
+        for other in others:
+            assert first.record == other.record
+            for name in ("grey", "target", "sector", "drawn", "filled", "hidden", "elsewhere"):
+                np.testing.assert_array_equal(getattr(first, name), getattr(other, name))
+    assert len(list(tmp_path.iterdir())) == 3
+    cached_samples(folder, records, size=96, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_leaving_out_a_fold_or_a_frame_size(folder: Path) -> None:
+    records = read_index(folder)
+    assert leave_out(records, None).name == "all"
+    fold, stratum = leave_out(records, 1), leave_out(records, "96x128")
+    assert {r.fold for r in fold.records} == {0} and fold.about == {"left_out_fold": 1}
+    assert {r.stratum for r in stratum.records} == {"120x120"}
+    assert stratum.name == "without-96x128"
+    with pytest.raises(DataError, match="no stratum 7x7"):
+        leave_out(records, "7x7")
+
+
+def test_the_early_stages_of_a_pretrained_trunk_stay_as_they_are(
+    folder: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    start = Network(NETWORK)
+    save_file(start.trunk.state_dict(), tmp_path / "trunk.safetensors")
+    frozen = early(start)
+    assert frozen and len(frozen) < len(list(start.trunk.parameters()))
+    weights = train(
+        folder,
+        read_index(folder),
+        tmp_path / "run",
+        network=NETWORK,
+        recipe=TrainConfig(epochs=1, batch=4),
+        pretrained=tmp_path / "trunk.safetensors",
+    )
+    after, before = load_file(weights), start.state_dict()
+    moved = {n for n, _ in start.trunk.named_parameters() if not torch.equal(
+        after[f"trunk.{n}"], before[f"trunk.{n}"])}  # fmt: skip
+    assert not moved & frozen and moved
+    # What `train` wrote is itself something to start from.
+    assert load_pretrained(Network(NETWORK), weights) == len(after)
 
 
 def test_the_evidence_loss_sees_where_the_contribution_lies() -> None:
@@ -211,7 +304,7 @@ def test_a_colour_stem_is_summed_to_grey(tmp_path: Path) -> None:
     colour = timm.create_model("mobilenetv3_small_050", features_only=True, pretrained=False)
     save_file(colour.state_dict(), tmp_path / "trunk.safetensors")
     network = Network(NETWORK)
-    load_trunk(network, tmp_path / "trunk.safetensors")
+    load_pretrained(network, tmp_path / "trunk.safetensors")
     grey = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
         for mine, theirs in zip(
@@ -220,7 +313,7 @@ def test_a_colour_stem_is_summed_to_grey(tmp_path: Path) -> None:
             torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(DataError, match="fits 0"):
-        load_trunk(network, tmp_path / "other.safetensors")
+        load_pretrained(network, tmp_path / "other.safetensors")
 
 
 def test_plain_samples_are_evened_out(folder: Path) -> None:
@@ -228,3 +321,48 @@ def test_plain_samples_are_evened_out(folder: Path) -> None:
     x, target = plain(sample, 64)
     assert x[x >= 0].mean() == pytest.approx(0.45, abs=0.03)
     assert target.shape == x.shape == (64, 64)
+
+
+def test_a_search_keeps_every_trial_and_goes_on_after_a_kill(
+    folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    import optuna
+
+    import hcc_xai.tune as tuning
+
+    recipe = TrainConfig(epochs=2, batch=4)
+    inner = tuning.train
+    calls = []
+
+    def killed(*args, **options):
+        calls.append(options["recipe"])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return inner(*args, **options)
+
+    monkeypatch.setattr(tuning, "train", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tuning.tune(folder, tmp_path, network=NETWORK, trials=3, recipe=recipe)
+    monkeypatch.setattr(tuning, "train", inner)
+    best = tuning.tune(folder, tmp_path, network=NETWORK, trials=3, recipe=recipe)
+    study = optuna.load_study(study_name="recipe", storage=f"sqlite:///{tmp_path}/study.sqlite3")
+    ended = [t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")]
+    assert len(ended) == 3
+    assert ended[0].params["rate"] == recipe.rate  # what was there is tried first
+    assert any(t.params["rate"] == calls[1].rate for t in ended[1:])  # what was killed is redone
+    assert calls[0].validation > 0 and best.validation == 0
+    assert {k: getattr(best, k) for k in study.best_params} == study.best_params
+    assert TrainConfig.from_dict(json.loads((tmp_path / "best.json").read_text())) == best
+    assert (tmp_path / "study.png").stat().st_size > 3000
+    again = tuning.tune(folder, tmp_path, network=NETWORK, trials=3, recipe=recipe)
+    assert again == best  # nothing is left to do
+    with pytest.raises(DataError, match="at least 1"):
+        tuning.tune(folder, tmp_path, network=NETWORK, trials=0)
+
+
+def test_half_precision_only_where_the_device_computes_in_it(monkeypatch) -> None:
+    cpu = torch.device("cpu")
+    for able in (True, False):
+        known = {"avx512_bf16": able, "amx_bf16": False}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda known=known: known, raising=False)
+        assert training.mixed(cpu)._enabled == able
