@@ -44,7 +44,7 @@ def card(folder: str | Path, summary: Summary, *, commands: Sequence[str], rows:
             [
                 _front_matter(bundle),
                 _what(bundle, summary),
-                _DATA,
+                _data(bundle),
                 _made(bundle, commands),
                 _figures(summary, rows),
                 _limits(summary),
@@ -120,6 +120,12 @@ def _classes(summary: Summary) -> str:
     )
 
 
+def _data(bundle: Bundle) -> str:
+    text = _DATA.format(trunk=bundle.config.network.trunk)
+    before = bundle.config.training.get("pretrained_on")
+    return f"{text}\n- Before that, pretrained on: {before}." if before else text
+
+
 _DATA = """## Data and terms
 
 - Images and outlines: Annotated Ultrasound Liver images
@@ -127,7 +133,7 @@ _DATA = """## Data and terms
   [Zenodo 7272660](https://zenodo.org/records/7272660)). The text on Zenodo asks for
   acknowledgement; a mirror of the set says CC BY 4.0. Neither is a licence that we could check with
   the authors.
-- Trunk: weights trained on ImageNet, as timm distributes them (tf_efficientnet_lite0), Apache-2.0.
+- Trunk: weights trained on ImageNet, as timm distributes them ({trunk}), Apache-2.0.
 - No image of the set is in this repository."""
 
 
@@ -158,6 +164,8 @@ brightness and sharpness of the frame alone tell malignant from benign with an A
 The network reaches {show(figures["auroc"])} over all, and {show(figures["auroc_within"])} when only
 images of one frame size are compared (size alone: {show(figures["size_auroc_within"])}). The last
 comparison is the one to judge it by.
+
+![ROC, lesion Dice, evidence, free response, behaviour, frame sizes](figures.png)
 """
     kept = f" The predictions are kept: {rows}." if rows else ""
     return f"""## How good it is
@@ -174,7 +182,10 @@ Nothing was tuned on the images that are reported on.{kept}
 def _limits(summary: Summary) -> str:
     figures = summary["figures"]
     lines = [
-        "One set, from few scanners: nothing here says how it does on another scanner.",
+        "One set, from few scanners."
+        + ("" if summary.get("left_out") else " Nothing here says how it does on another scanner."),
+        "Near-duplicates share a fold as far as the index knows them; `python -m hcc_xai data` "
+        "shows more of them, in different folds, and they flatter a little.",
         '"One image per patient" is what the set says; there are no patient ids to prove it.',
         "Probabilities are raw unless the bundle holds a calibration; see Confidence.",
         "Nothing stops a picture that is no liver ultrasound, unless the bundle holds a gate.",

@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--without", action="append", metavar="FRAME", help="leave this frame size out (repeatable)"
     )
+    fit.add_argument("--pretrained-on", metavar="WORDS", help="data and terms, for the card")
     fit.add_argument("--trunk", default="tf_efficientnet_lite0")
     fit.add_argument("--size", type=int, default=320)
     fit.add_argument("--channels", type=int, default=96)
@@ -279,6 +280,7 @@ def _train(options: argparse.Namespace) -> int:
             **about,
             **recipe.to_dict(),
             "pretrained": options.pretrained.name if options.pretrained else None,
+            "pretrained_on": options.pretrained_on,
         }
         make_bundle(
             weights,
@@ -336,13 +338,17 @@ def _data(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from hcc_xai.evaluate import run
 
+    runs = options.folds.name
     commands = (
-        f"python -m hcc_xai train --data DATA --out {options.folds.name} --folds "
-        "--pretrained tf_efficientnet_lite0.safetensors --licence cc-by-4.0",
-        f"python -m hcc_xai evaluate --data DATA --folds {options.folds.name} --out REPORT "
-        f"--card {options.folds.name}/all/bundle",
-        f"python -m hcc_xai finish {options.folds.name}/all/bundle --data DATA --kinds KINDS "
-        f"--folds {options.folds.name} --out-of-fold REPORT/out_of_fold.jsonl",
+        "python scripts/lesion_folder.py KINDS LESIONS",
+        "python -m hcc_xai train --data LESIONS --out PRE --epochs 10 --pretrained "
+        "tf_efficientnet_lite0.safetensors",
+        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 --pretrained "
+        "PRE/all/best.safetensors --licence cc-by-4.0",
+        f"python -m hcc_xai evaluate --data DATA --folds {runs} --out REPORT "
+        f"--card {runs}/all/bundle",
+        f"python -m hcc_xai finish {runs}/all/bundle --data DATA --kinds KINDS "
+        f"--folds {runs} --out-of-fold REPORT/out_of_fold.jsonl",
     )
 
     def report(line: str) -> None:

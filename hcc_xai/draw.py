@@ -6,6 +6,7 @@ readers: lesion orange, liver sky blue (Okabe and Ito); colour maps are perceptu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -96,22 +97,39 @@ def add_outline(
     return drawn
 
 
+def add_dots(
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """A dotted line round a mask, on its inner edge; a new picture."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    width = max(1, round(max(mask.shape) / 800))
+    drawn = np.array(pixels)
+    for contour in contours:
+        for start in range(0, len(contour), 6 * width):
+            dot = contour[start : start + 2 * width]
+            cv2.polylines(drawn, [dot], False, colour, width)
+    return drawn
+
+
 def overlay(
     pixels: NDArray[np.uint8],
     sector: NDArray[np.bool_],
     masks: dict[str, NDArray[np.bool_]],
     *,
     heat: NDArray[np.float32] | None = None,
+    lines: Sequence[NDArray[np.bool_]] = (),
     **heat_options: Any,
 ) -> NDArray[np.uint8]:
     """The explained picture: scan, heatmap if any, outlines of the given masks (liver under
-    lesion)."""
+    lesion), dotted ones of `lines`."""
     shown = hide_outside(pixels, sector)
     if heat is not None:
         shown = add_heat(shown, heat, **heat_options)
     for name in ("liver", "lesion"):
         if name in masks:
             shown = add_outline(shown, masks[name], COLOURS[name])
+    for line in lines:
+        shown = add_dots(shown, line, COLOURS["lesion"])
     return shown
 
 

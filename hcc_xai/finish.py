@@ -220,4 +220,23 @@ def _section(fitted: Calibration, figures: dict[str, Any], bundle: Bundle) -> st
         f'Grades in a set: {_show(figures["set_size"], 2)}; empty sets ("I don\'t know"): '
         f"{_show(figures['empty_sets'])}.",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_outlines(fitted)])
+
+
+def _outlines(fitted: Calibration) -> list[str]:
+    o = fitted.outlines
+    drawn = (
+        "No inner and outer lines are drawn: nothing was there to fit them on."
+        if o.inner is None or o.outer is None
+        else f"The inner dotted line is drawn at a lesion probability of {o.inner:.2f}, the outer "
+        f"one at {o.outer:.2f}; how much of the inner area was lesion, and of the lesion within "
+        "the outer line, stands under Outlines above, measured with each fold's lines fitted on "
+        "the others."
+    )
+    return [
+        f"A found part is shown as a lesion from a confidence of {o.least:.2f} (Platt scaling of "
+        "its mean probability and its size): the lowest at which at most a tenth of the normal "
+        "images show one. The figures under Outlines apply that rule, each fold by the others.",
+        "",
+        drawn,
+    ]

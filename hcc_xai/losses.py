@@ -45,9 +45,7 @@ def losses(
         pos_weight=torch.tensor(2.0, device=lesion.device),
     )
     has_lesion = lesion.sum((1, 2)) > 0
-    # Without a lesion, Dice is the loss of any outline at all: half of it, or none is ever drawn.
-    overlap = _dice(masks[:, 1], lesion) * torch.where(has_lesion, 1.0, 0.5)
-    lesion_loss = overlap + 2 * cross.mean((1, 2))
+    lesion_loss = torch.where(has_lesion, _dice(masks[:, 1], lesion), 0.0) + 2 * cross.mean((1, 2))
     small = F.avg_pool2d(lesion[:, None], STRIDE)
     counts = torch.ones_like(labels, dtype=torch.float32) if counts is None else counts
     grade = torch.zeros_like(counts)

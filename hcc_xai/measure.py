@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hcc_xai.calibration import Outlines
 
 Interval = tuple[float, float]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +24,13 @@ class Lesion:
         mask: (H, W) bool. outline: (N, 2) int32 of (row, column), closed.
         confidence: the chance that it is a lesion at all, 0 to 1; the mean lesion probability
         inside the mask where the bundle holds no calibration.
+        inner, outer: (H, W) bool, surely lesion, and surely all of it (the bundle's card says how
+        surely); None where the bundle draws no such lines. The inner one may be empty.
         diameter_px, width_px: longest caliper distance, and the extent across it. area_px: pixels.
         depth_px: from the lesion's nearest edge to the top edge of the sector (the transducer's
         face).
         ..._mm: the same in millimetres, or None where the spacing is not known.
-        ..._interval: lower and upper bound from the uncertain outline, or None where none was
-        computed.
+        ..._interval: the same of the inner and of the outer mask, lower first; None without them.
     """
 
     mask: NDArray[np.bool_]
@@ -38,6 +40,12 @@ class Lesion:
     width_px: float
     area_px: float
     depth_px: float
+    inner: NDArray[np.bool_] | None = None
+    outer: NDArray[np.bool_] | None = None
+    diameter_px_interval: Interval | None = None
+    width_px_interval: Interval | None = None
+    area_px_interval: Interval | None = None
+    depth_px_interval: Interval | None = None
     diameter_mm: float | None = None
     width_mm: float | None = None
     area_mm2: float | None = None
@@ -49,7 +57,7 @@ class Lesion:
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, and the centre as (row, column); no pixels."""
-        skipped = ("mask", "outline")
+        skipped = ("mask", "outline", "inner", "outer")
         numbers = {k: getattr(self, k) for k in self.__dataclass_fields__ if k not in skipped}
         rows, cols = np.nonzero(self.mask)
         return {"centre": [float(rows.mean()) + 0.5, float(cols.mean()) + 0.5], **numbers}
@@ -88,8 +96,22 @@ def find_lesions(
         if confidence < outlines.least:
             continue
         spacing = spacing_at(centres[index][1], centres[index][0]) if spacing_at else None
-        lesions.append(_lesion(parts == index, confidence, sector, spacing))
+        lines = _lines(logits, parts == index, sector, outlines)
+        lesions.append(_lesion(parts == index, confidence, sector, spacing, lines))
     return tuple(lesions)
+
+
+def _lines(
+    logits: NDArray[np.float32], mask: Mask, sector: Mask, outlines: Outlines
+) -> tuple[Mask, Mask] | None:
+    """What lies within the inner and the outer line of a lesion."""
+    if outlines.inner is None or outlines.outer is None:
+        return None
+    inner, outer = (
+        logits >= np.log(max(p, 1e-6) / max(1 - p, 1e-6)) for p in (outlines.inner, outlines.outer)
+    )
+    _, parts = cv2.connectedComponents(((outer & sector) | mask).astype(np.uint8), connectivity=8)
+    return inner & mask, parts == parts[mask][0]
 
 
 def whole_organ(mask: NDArray[np.bool_], *, least: float = 0.1) -> NDArray[np.bool_]:
@@ -104,35 +126,42 @@ def whole_organ(mask: NDArray[np.bool_], *, least: float = 0.1) -> NDArray[np.bo
 
 
 def _lesion(
-    mask: NDArray[np.bool_],
+    mask: Mask,
     confidence: float,
-    sector: NDArray[np.bool_],
+    sector: Mask,
     spacing: tuple[float, float] | None,
+    lines: tuple[Mask, Mask] | None,
 ) -> Lesion:
+    inner, outer = lines or (None, None)
+    found: dict[str, Any] = {"mask": mask, "confidence": confidence, "inner": inner, "outer": outer}
+    found["outline"] = _outline(mask)
+    units = [("px", "px", (1.0, 1.0))] + ([("mm", "mm2", spacing)] if spacing else [])
+    for unit, square, step in units:
+        names = (f"diameter_{unit}", f"width_{unit}", f"area_{square}", f"depth_{unit}")
+        found |= dict(zip(names, _sizes(mask, sector, step), strict=True))
+        if inner is not None and outer is not None:
+            least = _sizes(inner, sector, step) if inner.any() else (0.0, 0.0, 0.0, None)
+            most = _sizes(outer, sector, step)
+            for name, *ends in zip(names, least, most, strict=True):
+                bounds = [found[name] if end is None else end for end in ends] + [found[name]]
+                found[f"{name}_interval"] = (min(bounds), max(bounds))
+    return Lesion(**found)
+
+
+def _outline(mask: Mask) -> NDArray[np.int32]:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(contours, key=len)[:, 0, ::-1].astype(np.int32)  # (N, 2), row first
-    edge = _edge_points(outline)
-    diameter, width = caliper(edge)
-    depth = _depth(outline, sector, (1.0, 1.0))
-    sizes: dict[str, Any] = {}
-    if spacing is not None:
-        long_mm, wide_mm = caliper(edge * np.array(spacing))
-        sizes = {
-            "diameter_mm": long_mm,
-            "width_mm": wide_mm,
-            "area_mm2": float(mask.sum()) * spacing[0] * spacing[1],
-            "depth_mm": _depth(outline, sector, spacing),
-        }
-    return Lesion(
-        mask,
-        outline,
-        confidence,
-        diameter,
-        width,
-        float(mask.sum()),
-        depth,
-        **sizes,
-    )
+    return max(contours, key=len)[:, 0, ::-1].astype(np.int32)  # (N, 2), row first
+
+
+def _sizes(
+    mask: Mask, sector: Mask, step: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """Diameter, width, area and depth of a mask's largest part, in units of the step (per row, per
+    column)."""
+    outline = _outline(mask)
+    diameter, width = caliper(_edge_points(outline) * np.array(step))
+    area = float(mask.sum()) * step[0] * step[1]
+    return diameter, width, area, _depth(outline, sector, step)
 
 
 def _edge_points(outline: NDArray[np.int32]) -> NDArray[np.float64]:

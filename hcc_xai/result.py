@@ -326,8 +326,17 @@ class Analysis:
                 "colour_map": colour_map,
                 "signed": kind == "contribution",
             }
-        shown = draw.overlay(self.image.pixels, self.sector, masks, heat=heat, **options)
+        lines = self._lines if "lesion" in show else []
+        shown = draw.overlay(
+            self.image.pixels, self.sector, masks, heat=heat, lines=lines, **options
+        )
         return self.marked(shown) if masks or kind else shown
+
+    @property
+    def _lines(self) -> list[NDArray[np.bool_]]:
+        """What lies within the inner and the outer lines, where the bundle draws them."""
+        both = [line for lesion in self.lesions for line in (lesion.inner, lesion.outer)]
+        return [line for line in both if line is not None and line.any()]
 
     def marked(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A picture of this answer, with a bar that says so where the gate stopped the image."""

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hcc_xai.calibration import Outlines
 from hcc_xai.measure import caliper, find_lesions, whole_organ
 
 
@@ -71,3 +72,47 @@ def test_an_organ_loses_islands_and_holes_and_keeps_its_large_parts() -> None:
     ragged[95:100, 145:150] = False
     np.testing.assert_array_equal(whole_organ(ragged), mask)
     assert not whole_organ(np.zeros_like(mask)).any()
+
+
+def _cone(radius: float = 40.0) -> np.ndarray:
+    """Logits that fall from the middle outwards and are zero on a circle of that radius."""
+    y, x = np.mgrid[:220, :300]
+    return ((radius - np.hypot(y - 110, x - 150)) / 10).astype(np.float32)
+
+
+def test_inner_and_outer_lines_bound_the_sizes() -> None:
+    logits = _cone()
+    lines = Outlines(inner=0.8, outer=0.2)
+    mask = logits > 0
+    lesion = find_lesions(
+        logits, mask, np.ones_like(mask), outlines=lines, spacing_at=lambda r, c: (0.5, 0.5)
+    )[0]
+    assert not (lesion.inner & ~lesion.mask).any() and not (lesion.mask & ~lesion.outer).any()
+    reach = 10 * np.log(4)  # pixels from the circle at which the probability is 0.8, and 0.2
+    low, high = lesion.diameter_px_interval
+    assert low == pytest.approx(2 * (40 - reach), abs=2)
+    assert high == pytest.approx(2 * (40 + reach), abs=2)
+    assert lesion.diameter_mm_interval == pytest.approx((low / 2, high / 2))
+    assert lesion.area_mm2_interval[0] == pytest.approx(lesion.inner.sum() / 4)
+    assert lesion.depth_px_interval[0] < lesion.depth_px < lesion.depth_px_interval[1]
+    assert "inner" not in lesion.to_dict() and lesion.to_dict()["diameter_px_interval"]
+
+
+def test_without_lines_there_are_no_intervals_and_an_empty_inner_line_bounds_by_zero() -> None:
+    logits = _cone()
+    mask = logits > 0
+    assert find_lesions(logits, mask, np.ones_like(mask))[0].diameter_px_interval is None
+    weak = np.minimum(logits, 1.0)  # nowhere surer than 0.73
+    found = find_lesions(weak, mask, np.ones_like(mask), outlines=Outlines(inner=0.9, outer=0.3))[0]
+    assert not found.inner.any() and found.diameter_px_interval[0] == 0
+    assert found.depth_px_interval[1] == found.depth_px
+
+
+def test_a_part_that_is_not_sure_enough_is_no_lesion_and_size_counts() -> None:
+    small, large = _ellipse((6, 6), 0, (60, 60)), _ellipse((30, 20), 0, (200, 120))
+    mask = small | large
+    sure = Outlines(least=0.5, slope=1.0, size=1.0, bias=3.0)
+    found = find_lesions(np.where(mask, 1.0, -4.0), mask, np.ones_like(mask), outlines=sure)
+    assert len(found) == 1 and found[0].area_px == large.sum()
+    share = large.sum() / mask.size
+    assert found[0].confidence == pytest.approx(sure.confidence(1 / (1 + np.exp(-1.0)), share))

@@ -75,6 +75,8 @@ def legend(
         f"{text(name, language)}</span>"
         for name in ("lesion", "liver")
     )
+    if any(lesion.outer is not None for lesion in a.lesions):
+        keys += f'<span class="key dots">{text("dotted", language)}</span>'
     peek = f'<span class="peek">{text("peek", language)}</span>'
     if kind is None:
         off = text("legend-off", language)
@@ -210,6 +212,8 @@ def _lesions(a: Analysis, language: str) -> str:
         for i, lesion in enumerate(a.lesions[:_ROWS], 1)
     )
     below = [] if in_mm else [text("pixels-only", language)]
+    if any(lesion.diameter_px_interval for lesion in a.lesions[:_ROWS]):
+        below.append(text("interval-note", language))
     if len(a.lesions) > _ROWS:
         below.append(text("further", language, count=len(a.lesions) - _ROWS))
     tail = f'<p class="none">{" ".join(below)}</p>' if below else ""
@@ -222,9 +226,13 @@ def _cells(lesion: Lesion, in_mm: bool, language: str) -> str:
         size = words.sizes(lesion.diameter_mm, lesion.width_mm, "mm", language)
         depth = f"{words.number(lesion.depth_mm or 0, language, 0)} mm"
         area = f"{words.number((lesion.area_mm2 or 0) / 100, language, 1)} cm²"
+        interval = lesion.diameter_mm_interval
     else:
         size = words.sizes(lesion.diameter_px, lesion.width_px, "px", language)
         depth, area = f"{lesion.depth_px:.0f} px", f"{lesion.area_px:.0f} px²"
+        interval = lesion.diameter_px_interval
+    if interval is not None:
+        size += f" ({interval[0]:.0f}–{interval[1]:.0f})"
     return "".join(
         f"<td>{cell}</td>"
         for cell in (size, depth, area, words.number(lesion.confidence, language))

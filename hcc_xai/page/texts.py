@@ -108,6 +108,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "size": ("size", "tamaño"),
     "depth": ("depth", "profundidad"),
     "area": ("area", "área"),
+    "interval-note": (
+        "In brackets: the longest diameter within the dotted lines, the inner one surely lesion, the outer one surely all of it.",
+        "Entre paréntesis: el diámetro mayor dentro de las líneas de puntos; la interior es con seguridad lesión, la exterior la contiene con seguridad.",
+    ),
+    "dotted": (
+        "dotted: surely lesion, surely all of it",
+        "puntos: lesión segura, lesión completa segura",
+    ),
     "further": ("{count} smaller ones are in the JSON.", "Hay {count} menores en el JSON."),
     "pixels-only": (
         "Sizes are in pixels: the file states no spacing.",
