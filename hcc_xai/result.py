@@ -22,6 +22,7 @@ from hcc_xai.geometry import Frame
 from hcc_xai.images import Image
 from hcc_xai.measure import Lesion, find_lesions, whole_organ
 from hcc_xai.network import MASKS, STRIDE, sector_of
+from hcc_xai.quality import faults, measure_quality
 
 _REGIONS = ("lesion", "liver", "rest", "outside")
 
@@ -245,6 +246,10 @@ class Analysis:
         shares = self._shares["contribution"]
         if shares["rest"] + shares["outside"] > 0.5:
             found.append(Flag("evidence-elsewhere", "warning", words.both("evidence-elsewhere")))
+        broken = faults(measure_quality(self.image.pixels, self.sector))
+        found += [
+            Flag(f"quality-{name}", "warning", words.both(f"quality-{name}")) for name in broken
+        ]
         return tuple(found)
 
     def title(self, label: str | None = None, language: str = "en") -> str:

@@ -57,6 +57,30 @@ _SAY: dict[str, tuple[str, str]] = {
         "Let through by hand, though it is unlike the liver ultrasound images that the model knows: do not rely on the answer.",
         "Admitida a mano, aunque no se parece a las ecografías hepáticas que el modelo conoce: no se fíe de la respuesta.",
     ),
+    "quality-dark": (
+        "The scan is very dark: what is weak in it may be missed.",
+        "La imagen es muy oscura: lo tenue puede pasar inadvertido.",
+    ),
+    "quality-saturated": (
+        "Much of the scan is at full white: the gain was too high to tell tissue apart.",
+        "Gran parte de la imagen está en blanco saturado: la ganancia impide distinguir tejidos.",
+    ),
+    "quality-blurred": (
+        "The scan is blurred: small lesions and edges may be missed.",
+        "La imagen está borrosa: pueden perderse lesiones pequeñas y bordes.",
+    ),
+    "quality-small": (
+        "The scan is only a few pixels wide: sizes are rough and small lesions may be missed.",
+        "La imagen tiene muy pocos píxeles: los tamaños son aproximados y pueden perderse lesiones pequeñas.",
+    ),
+    "quality-cut-off": (
+        "The scan is cut off at the edge of the picture: what lies beyond was not seen.",
+        "La imagen está recortada en el borde: lo que queda fuera no se ha visto.",
+    ),
+    "quality-colour": (
+        "Colour Doppler is on: the network sees it as grey, which it was not trained on.",
+        "El Doppler color está activado: la red lo ve en gris y no se entrenó con él.",
+    ),
     "no-lesion": ("No lesion was outlined.", "No se ha delineado ninguna lesión."),
     "one-lesion": ("1 lesion, {sizes}.", "1 lesión, {sizes}."),
     "lesions": ("{count} lesions; the largest {sizes}.", "{count} lesiones; la mayor, {sizes}."),

@@ -29,6 +29,7 @@ ROOMS = [
     "bundle",
     "explain",
     "measure",
+    "quality",
     "draw",
     "words",
     "behaviour",
