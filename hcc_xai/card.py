@@ -46,7 +46,7 @@ def card(folder: str | Path, summary: Summary, *, commands: Sequence[str], rows:
                 _what(bundle, summary),
                 _data(bundle),
                 _made(bundle, commands),
-                _figures(summary, rows),
+                _figures(bundle, summary, rows),
                 _limits(summary),
                 _USE,
             ]
@@ -153,7 +153,7 @@ What the bundle's config says of it:
 ```"""
 
 
-def _figures(summary: Summary, rows: str) -> str:
+def _figures(bundle: Bundle, summary: Summary, rows: str) -> str:
     figures = summary["figures"]
     warning = ""
     if "frame_auroc" in figures and "auroc" in figures:
@@ -167,6 +167,9 @@ comparison is the one to judge it by.
 
 ![ROC, lesion Dice, evidence, free response, behaviour, frame sizes](figures.png)
 """
+    chosen = bundle.config.training.get("chosen_on")
+    honest = "Nothing was tuned on the images that are reported on."
+    honest = f"Beware: {chosen}." if chosen else honest
     kept = f" The predictions are kept: {rows}." if rows else ""
     return f"""## How good it is
 
@@ -174,7 +177,7 @@ Each of {summary["n"]} images was answered by a network trained in the same way 
 (folds {", ".join(map(str, summary["folds"]))}; near-duplicates share a fold); these figures are of
 those networks, not of the one that ships, which saw all images. Intervals are 95 %, from
 {summary["resamples"]} bootstrap resamples by image, and do not hold the chance of another training.
-Nothing was tuned on the images that are reported on.{kept}
+{honest}{kept}
 {warning}
 {table_markdown(summary)}""".rstrip()
 

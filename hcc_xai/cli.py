@@ -335,11 +335,9 @@ def _data(options: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(options: argparse.Namespace) -> int:
-    from hcc_xai.evaluate import run
-
-    runs = options.folds.name
-    commands = (
+def _commands(runs: str) -> tuple[str, ...]:
+    """What makes the bundle and its figures again, for the card."""
+    return (
         "python scripts/lesion_folder.py KINDS LESIONS",
         "python -m hcc_xai train --data LESIONS --out PRE --epochs 10 --pretrained "
         "tf_efficientnet_lite0.safetensors",
@@ -351,6 +349,10 @@ def _evaluate(options: argparse.Namespace) -> int:
         f"--folds {runs} --out-of-fold REPORT/out_of_fold.jsonl",
     )
 
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from hcc_xai.evaluate import run
+
     def report(line: str) -> None:
         print(line, file=sys.stderr)
 
@@ -360,7 +362,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             options.folds,
             options.out,
             bundle=options.card,
-            commands=commands,
+            commands=_commands(options.folds.name),
             report=report,
         )
     )
