@@ -51,7 +51,7 @@ def test_it_answers_every_example(shipped: Analyzer, path: Path) -> None:
     assert answer.masks["liver"].sum() > 0.2 * answer.sector.sum()
     total = sum(answer.contribution_grid(label) for label in answer.probabilities)
     assert np.abs(total).max() < 1e-4 * max(1, answer.scale("contribution"))
-    assert ("normal" in path.name) == (not answer.lesions) or path.name == "benign.png"
+    assert ("normal" in path.name) == (not answer.lesions) or path.name == "benign_with_text.png"
 
 
 def test_it_outlines_the_phantoms_lesion_and_needs_it(shipped: Analyzer) -> None:
