@@ -26,6 +26,7 @@ from hcc_xai.network import Network, NetworkConfig
 __all__ = [
     "CARD",
     "CONFIG",
+    "FIGURES",
     "OPTIONAL",
     "REQUIRED",
     "SHA_KEY",
@@ -48,7 +49,8 @@ OPTIONAL = (
     "neighbours.safetensors",
     "metrics.json",
 )
-FILES = REQUIRED + OPTIONAL  # nothing else is fetched or pushed
+FIGURES = "figures.png"  # of the card
+FILES = (*REQUIRED, *OPTIONAL, FIGURES)  # nothing else is fetched or pushed
 SHA_KEY = "weights_sha256"  # where an optional file says which weights it was fitted to
 _HUB_NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[^\s@]+))?", re.ASCII)
 _POINTER = b"version https://git-lfs.github.com/spec/"

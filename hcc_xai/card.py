@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hcc_xai.bundle import CARD, SHA_KEY, Bundle, load_bundle, replace_file
+from hcc_xai.bundle import CARD, FIGURES, SHA_KEY, Bundle, load_bundle, replace_file
 from hcc_xai.errors import DataError
 from hcc_xai.tables import show, table_markdown
 
@@ -165,7 +165,7 @@ The network reaches {show(figures["auroc"])} over all, and {show(figures["auroc_
 images of one frame size are compared (size alone: {show(figures["size_auroc_within"])}). The last
 comparison is the one to judge it by.
 
-![ROC, lesion Dice, evidence, free response, behaviour, frame sizes](figures.png)
+![ROC, lesion Dice, evidence, free response, behaviour, frame sizes]({FIGURES})
 """
     chosen = bundle.config.training.get("chosen_on")
     honest = "Nothing was tuned on the images that are reported on."
@@ -188,7 +188,7 @@ def _limits(summary: Summary) -> str:
         "One set, from few scanners."
         + ("" if summary.get("left_out") else " Nothing here says how it does on another scanner."),
         "Near-duplicates share a fold as far as the index knows them; `python -m hcc_xai data` "
-        "shows more of them, in different folds, and they flatter a little.",
+        "looks for more.",
         '"One image per patient" is what the set says; there are no patient ids to prove it.',
         "Probabilities are raw unless the bundle holds a calibration; see Confidence.",
         "Nothing stops a picture that is no liver ultrasound, unless the bundle holds a gate.",

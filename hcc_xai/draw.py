@@ -71,13 +71,15 @@ def add_heat(
         raise ArgumentError(f"opacity is {opacity}; allowed is 0 to 1")
     if not scale > 0:
         raise ArgumentError(f"scale is {scale}; allowed is anything above 0")
-    level = np.clip(values / scale, -1 if signed else 0, 1)
+    drawn = np.array(pixels)
+    some = values != 0
+    level = np.clip(values[some] / scale, -1 if signed else 0, 1)
     index = np.rint((level + 1) * 127.5 if signed else level * 255).astype(np.uint8)
     colours = lookup(SIGNED_MAP if signed else colour_map)[index].astype(np.float32)
     # Full opacity from a third of the scale on, so that weak evidence is seen and none is not.
     alpha = (opacity * np.minimum(1, np.abs(level) * 3)).astype(np.float32)[..., None]
-    mixed: NDArray[np.uint8] = (pixels * (1 - alpha) + colours * alpha).astype(np.uint8)
-    return mixed
+    drawn[some] = (pixels[some] * (1 - alpha) + colours * alpha).astype(np.uint8)
+    return drawn
 
 
 def own_scale(values: NDArray[np.float32]) -> float:

@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 from hcc_xai import free_response
 from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import CONFIG, load_bundle, replace_file
+from hcc_xai.bundle import CONFIG, FIGURES, load_bundle, replace_file
 from hcc_xai.card import card
 from hcc_xai.data import Record, read_index
 from hcc_xai.errors import DataError
@@ -85,10 +85,10 @@ def run(
     replace_file(out / "summary.json", json.dumps(summary, indent=1).encode())
     text = table_markdown(summary)
     replace_file(out / "table.md", text.encode())
-    pictures(shown, out / "figures.png", summary=summary)
+    pictures(shown, out / FIGURES, summary=summary)
     if bundle is not None:
         card(bundle, summary, commands=commands)
-        replace_file(Path(bundle) / "figures.png", (out / "figures.png").read_bytes())
+        replace_file(Path(bundle) / FIGURES, (out / FIGURES).read_bytes())
     return text
 
 

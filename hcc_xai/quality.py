@@ -38,16 +38,17 @@ def measure_quality(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> dic
     """
     rows, cols = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
     box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    shown, inside = pixels[box], sector[box]
-    grey = shown.mean(2).astype(np.float32)
+    shown, inside = np.ascontiguousarray(pixels[box]), sector[box]
+    grey = cv2.transform(shown, np.full((1, 3), 1 / 3))
     seen = grey[inside]
+    step = max(1, max(inside.shape) // _SIDE)  # colour lies in patches: every few pixels will do
     return {
         "dark": float(seen.mean()) / 255,
         "saturated": float((seen >= _TOP).mean()),
         "blurred": _detail(grey, inside),
         "small": float(max(inside.shape)),
         "cut-off": _on_edge(sector),
-        "colour": _colour(shown, inside),
+        "colour": _colour(shown[::step, ::step], inside[::step, ::step]),
     }
 
 
@@ -60,10 +61,12 @@ def faults(measured: Mapping[str, float]) -> tuple[str, ...]:
     )
 
 
-def _detail(grey: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+def _detail(grey: NDArray[Any], inside: NDArray[np.bool_]) -> float:
     """Mean absolute Laplacian over the standard deviation, at about the network's resolution."""
     scale = min(1.0, _SIDE / max(grey.shape))
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        grey.astype(np.float32), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
     mask = cv2.resize(inside.astype(np.uint8), small.shape[::-1], interpolation=cv2.INTER_NEAREST)
     inner = cv2.erode(mask, np.ones((5, 5), np.uint8), borderValue=0) > 0
     if not inner.any():

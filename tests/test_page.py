@@ -595,3 +595,15 @@ def test_endpoints_refuse_nothing_given(tiny: Analyzer) -> None:
         endpoints = Endpoints(tiny, Answers())
     with pytest.raises(gr.Error, match="no file was given"):
         endpoints.analyze(None)
+
+
+def test_the_cards_figures_are_shown_within_the_page_and_large_ones_are_not(tmp_path) -> None:
+    from hcc_xai.page import model
+
+    assert model.card("---\na: b\n---\n# name\n\n![x](figures.png)\n\ntext\n") == "# name\n\ntext\n"
+    path = tmp_path / "figures.png"
+    assert model.figures(path) == ""
+    path.write_bytes(b"\x89PNG")
+    assert 'src="data:image/png;base64,iVBORw=="' in model.figures(path)
+    path.write_bytes(b"x" * (2**21 + 1))
+    assert model.figures(path) == ""

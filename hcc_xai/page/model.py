@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from html import escape
+from pathlib import Path
 
 import gradio as gr
 
 from hcc_xai import words
 from hcc_xai.analysis import Analyzer
+from hcc_xai.bundle import FIGURES
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.texts import text
+
+_LARGEST_FIGURE = 2 * 2**20  # bytes; a bundle may come from anyone
 
 
 class ModelTab:
@@ -22,12 +27,24 @@ class ModelTab:
                 gr.HTML(facts(analyzer, "en"), elem_id="facts"), value=lambda x: facts(analyzer, x)
             )
             labels.add(gr.HTML(_title("en"), elem_id="card-title"), value=_title)
+            gr.HTML(figures(analyzer.bundle.path / FIGURES), elem_id="card-figures")
             gr.Markdown(card(analyzer.bundle.card), elem_id="card", latex_delimiters=[])
 
 
 def card(text_of_readme: str) -> str:
-    """The card without the front matter that is for the Hub."""
-    return re.sub(r"\A---\n.*?\n---\n+", "", text_of_readme, flags=re.DOTALL)
+    """The card without the front matter that is for the Hub, and without pictures, which the page
+    could not fetch."""
+    bare = re.sub(r"\A---\n.*?\n---\n+", "", text_of_readme, flags=re.DOTALL)
+    return re.sub(r"^!\[[^\]]*\]\([^)]*\)\n+", "", bare, flags=re.MULTILINE)
+
+
+def figures(path: Path) -> str:
+    """The card's figures as a picture within the page; empty where the bundle has none."""
+    if not path.is_file() or path.stat().st_size > _LARGEST_FIGURE:
+        return ""
+    code = base64.b64encode(path.read_bytes()).decode()
+    said = "ROC, lesion Dice, evidence, free response, behaviour, frame sizes"
+    return f'<img alt="{said}" src="data:image/png;base64,{code}" style="max-width:100%">'
 
 
 def _title(language: str) -> str:
