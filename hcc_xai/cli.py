@@ -93,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         "--without", action="append", metavar="FRAME", help="leave this frame size out (repeatable)"
     )
     fit.add_argument("--pretrained-on", metavar="WORDS", help="data and terms, for the card")
+    fit.add_argument(
+        "--chosen-on", metavar="WORDS", help="where the recipe was chosen, for the card"
+    )
     fit.add_argument("--trunk", default="tf_efficientnet_lite0")
     fit.add_argument("--size", type=int, default=320)
     fit.add_argument("--channels", type=int, default=96)
@@ -281,6 +284,7 @@ def _train(options: argparse.Namespace) -> int:
             **recipe.to_dict(),
             "pretrained": options.pretrained.name if options.pretrained else None,
             "pretrained_on": options.pretrained_on,
+            "chosen_on": options.chosen_on,
         }
         make_bundle(
             weights,
