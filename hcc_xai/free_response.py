@@ -2,8 +2,8 @@
 measured with each fold judged by the others.
 
 A part is kept when its confidence (from its mean lesion probability and its size) reaches a limit.
-The limit is the lowest at which at most a tenth of the normal images show a lesion; this was fixed
-before anything was measured.
+The limit is the lowest at which at most a tenth of the normal images show a lesion, the aim that
+was set for them; that size counts beside the probability was found on the rows themselves.
 The inner line is drawn at the probability from which nine tenths of the area is lesion, the outer
 one at that within which nine tenths of the lesion lies, both averaged over images whose lesion was
 hit.

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hcc_xai import metrics
+from hcc_xai.calibration import Outlines
 from hcc_xai.errors import DataError
 from hcc_xai.explain import KINDS
-from hcc_xai.free_response import HIT, curve
+from hcc_xai.free_response import HIT, curve, judged, parts
 from hcc_xai.metrics import Figure, Floats
 
 LEAST_SHARES = (0.0, 0.001, 0.002, 0.005)  # of the sector, for the free-response table
@@ -271,17 +272,25 @@ def _behaviour(t: Table) -> None:
         t.mean(f"{name}_change", change, among)
         t.mean(f"{name}_mean", abs(change), among)
         t.median(f"{name}_median", abs(change), among)
-    looks = [r["looks"] for r in t.rows]
-    moved = [
-        float(np.mean([abs(chance - was) for chance, _ in some])) if some else np.nan
-        for some, was in zip(looks, before, strict=True)
-    ]
+    looks, moved = [r["looks"] for r in t.rows], moved_by_looks(t, before)
     flips = [
         float(np.mean([not stayed for _, stayed in some])) if some else np.nan for some in looks
     ]
     t.mean("looks_mean", moved)
     t.median("looks_median", moved)
     t.rate("looks_flips", flips)
+
+
+def moved_by_looks(t: Table, before: Floats) -> Floats:
+    """Mean absolute change of the true class's probability over the looks of each image; NaN
+    without looks. before: (N,), the probability as it was."""
+    pairs = zip(t.rows, before, strict=True)
+    return np.array(
+        [
+            np.mean([abs(p - was) for p, _ in r["looks"]]) if r["looks"] else np.nan
+            for r, was in pairs
+        ]
+    )
 
 
 def _confidence(t: Table) -> None:
@@ -347,20 +356,18 @@ def _free_response(t: Table) -> list[dict[str, Any]]:
     """What leaving out small found parts does to hits and false lesions; shown, not chosen by."""
     table = []
     for least in LEAST_SHARES:
-        kept = [[p for p in r["found"] if p[0] >= least * r["sector_px"]] for r in t.rows]
-        inside = np.array([sum(p[1] for p in parts) for parts in kept], float)
-        area = np.array([sum(p[0] for p in parts) for parts in kept], float)
-        truth = t.column("lesion_px")
-        some = truth > 0
-        overlap = np.where(some, inside / np.maximum(area + truth - inside, 1), np.nan)
-        dice = np.where(some, 2 * inside / np.maximum(area + truth, 1), np.nan)
-        false = np.array([sum(p[1] == 0 for p in parts) for parts in kept], float)
-        normal = t.truth == "normal"
+        figures = [judged(r, Outlines(), least) for r in t.rows]  # every part counts
+        overlap, dice, false = (
+            np.array([np.nan if f[k] is None else float(f[k]) for f in figures])
+            for k in ("lesion_iou", "lesion_dice", "false_lesion")
+        )
+        outside = [sum(p[1] == 0 for p in parts(r, least)) for r in t.rows]
+        hits = np.where(np.isnan(overlap), np.nan, overlap > HIT)
         found = {
-            "hit": _rate(np.where(some, overlap > HIT, np.nan), t.weights),
+            "hit": _rate(hits, t.weights),
             "lesion_dice": _figure(dice, t.weights),
-            "false_per_image": _figure(false, t.weights),
-            "false_lesion_normal": _rate(np.where(normal, area > 0, np.nan), t.weights),
+            "false_per_image": _figure(np.array(outside, float), t.weights),
+            "false_lesion_normal": _rate(np.where(t.truth == "normal", false, np.nan), t.weights),
         }
         shown = {name: value.to_dict() for name, value in found.items()}
         table.append({"least_lesion_share": least, **shown})

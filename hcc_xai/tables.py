@@ -11,7 +11,7 @@ import numpy as np
 from hcc_xai import metrics
 from hcc_xai.explain import KINDS
 from hcc_xai.free_response import curve
-from hcc_xai.summary import LEAST_SHARES, Row, Table, frame_baseline
+from hcc_xai.summary import LEAST_SHARES, Row, Table, frame_baseline, moved_by_looks
 
 Summary = Mapping[str, Any]
 _SIGNED = ("_change",)  # figures that can be negative, and show their sign
@@ -276,13 +276,12 @@ def _draw_histogram(axis: Any, values: Mapping[str, Any], title: str) -> None:
 def _draw_behaviour(axis: Any, t: Table) -> None:
     """Share of the images whose true class's probability moves by at most x."""
     before = t.chances[np.arange(len(t.rows)), t.index]
-    looks = [np.mean([p for p, _ in r["looks"]]) if r["looks"] else np.nan for r in t.rows]
-    for name, after in (
-        ("lesion painted over", t.column("hidden")),
-        ("as much elsewhere", t.column("elsewhere")),
-        ("another scanner's look", np.array(looks, float)),
+    for name, change in (
+        ("lesion painted over", abs(t.column("hidden") - before)),
+        ("as much elsewhere", abs(t.column("elsewhere") - before)),
+        ("another scanner's look", moved_by_looks(t, before)),
     ):
-        moved = np.sort(abs(after - before)[~np.isnan(after)])
+        moved = np.sort(change[~np.isnan(change)])
         if len(moved):
             axis.plot(moved, np.arange(1, len(moved) + 1) / len(moved), label=name)
     axis.set(xlabel="change of the true class's probability", ylabel="share of the images")
