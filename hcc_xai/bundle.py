@@ -28,6 +28,7 @@ __all__ = [
     "CONFIG",
     "FIGURES",
     "OPTIONAL",
+    "RELIABILITY",
     "REQUIRED",
     "SHA_KEY",
     "WEIGHTS",
@@ -49,8 +50,8 @@ OPTIONAL = (
     "neighbours.safetensors",
     "metrics.json",
 )
-FIGURES = "figures.png"  # of the card
-FILES = (*REQUIRED, *OPTIONAL, FIGURES)  # nothing else is fetched or pushed
+FIGURES, RELIABILITY = "figures.png", "reliability.png"  # of the card
+FILES = (*REQUIRED, *OPTIONAL, FIGURES, RELIABILITY)  # nothing else is fetched or pushed
 SHA_KEY = "weights_sha256"  # where an optional file says which weights it was fitted to
 _HUB_NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[^\s@]+))?", re.ASCII)
 _POINTER = b"version https://git-lfs.github.com/spec/"

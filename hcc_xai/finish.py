@@ -5,6 +5,7 @@ Fitting and measuring never share an image: for the figures, each fold is calibr
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai import calibration, free_response
-from hcc_xai.bundle import CARD, Bundle, load_bundle, replace_file
+from hcc_xai.bundle import CARD, RELIABILITY, Bundle, load_bundle, replace_file
 from hcc_xai.calibration import Calibration, Floats
 from hcc_xai.errors import DataError
 from hcc_xai.evaluate import read_rows
+from hcc_xai.metrics import wilson
 
 _BEGIN, _END = "<!-- finish: begin -->", "<!-- finish: end -->"
 _RESAMPLES = 1000
@@ -28,7 +30,8 @@ _RESAMPLES = 1000
 def finish(
     bundle: str | Path, out_of_fold: str | Path, *, alpha: float = 0.1, more: str = ""
 ) -> dict[str, Any]:
-    """Fit the calibration of a bundle and write `calibration.json` and its section of the card.
+    """Fit the calibration of a bundle and write `calibration.json`, the reliability diagram and
+    the card's section.
 
     Args:
         bundle: folder of the bundle that ships.
@@ -57,6 +60,7 @@ def finish(
     whole = replace(fitted, weights_sha256=loaded.weights_sha256, outlines=outlines)
     text = json.dumps(whole.to_dict(), indent=1) + "\n"
     replace_file(loaded.path / "calibration.json", text.encode())
+    replace_file(loaded.path / RELIABILITY, diagram(figures))
     card = loaded.card.split(_BEGIN)[0].rstrip()
     section = f"{_section(whole, figures, loaded)}\n\n{more}".rstrip()
     text = f"{card}\n\n{_BEGIN}\n{section}\n{_END}\n"
@@ -158,6 +162,30 @@ def _show(figure: Sequence[float | None], digits: int = 3) -> str:
     return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f}), n = {n}"
 
 
+def diagram(figures: dict[str, Any]) -> bytes:
+    """The reliability diagram, raw and calibrated, as PNG: share right over mean confidence in
+    equal-mass bins, with 95 % Wilson intervals."""
+    from matplotlib.figure import Figure
+
+    canvas = Figure(figsize=(9, 4.2), layout="constrained")
+    axes = canvas.subplots(1, 2, sharex=True, sharey=True)
+    for axis, name in zip(axes, ("raw", "calibrated"), strict=True):
+        said, right, n = np.array(figures[f"bins_{name}"]).T
+        ends = np.array([wilson(round(r * m), int(m)) for r, m in zip(right, n, strict=True)])
+        reach = np.maximum([right - ends[:, 0], ends[:, 1] - right], 0)
+        axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+        axis.errorbar(said, right, yerr=reach, fmt="o", capsize=2)
+        error, perfect = figures[f"ece_{name}"][0], figures[f"ece_if_perfect_{name}"]
+        axis.set(
+            title=f"{name}: error {error:.3f} (perfect at this n: {perfect:.3f})",
+            xlabel="probability of the answer",
+        )
+    axes[0].set(ylabel="share that was right", xlim=(0.3, 1), ylim=(0, 1.02))
+    written = io.BytesIO()
+    canvas.savefig(written, dpi=100)
+    return written.getvalue()
+
+
 def _section(fitted: Calibration, figures: dict[str, Any], bundle: Bundle) -> str:
     """The card's section, all of whose numbers come from the figures."""
     lines = [
@@ -183,6 +211,8 @@ def _section(fitted: Calibration, figures: dict[str, Any], bundle: Bundle) -> st
         f"| what a perfectly calibrated model would score in that error, at this n | {perfect} |",
         "",
         "Reliability after calibration (mean confidence, share right, images, in ten bins):",
+        "",
+        f"![reliability, raw and calibrated]({RELIABILITY})",
         "",
         "| confidence | right | images |",
         "| --- | --- | --- |",

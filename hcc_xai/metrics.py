@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 
 from hcc_xai.errors import ArgumentError
 
@@ -197,3 +198,11 @@ def _ratio(over: ArrayLike, under: ArrayLike) -> Floats:
     found = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
     np.divide(over, under, out=found, where=under > 0)
     return found
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927); 0 to 1 where there is nothing."""
+    if n == 0:
+        return 0.0, 1.0
+    found = binomtest(hits, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)

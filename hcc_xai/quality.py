@@ -2,7 +2,7 @@
 
 The limits were set at the edge of what the Annotated Ultrasound Liver images show (how many of
 those alarm is in docs/experiments.md); that they alarm on pictures that are spoilt is tested on
-phantoms. Calipers and text inside the sector are not found.
+phantoms.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai.graphics import caliper, letters
+
 # What is measured -> the limit, and whether more (True) or less (False) than it is a fault.
 LIMITS: Mapping[str, tuple[float, bool]] = {
     "dark": (0.055, False),  # mean grey level, 0 to 1
@@ -22,6 +24,8 @@ LIMITS: Mapping[str, tuple[float, bool]] = {
     "small": (160.0, False),  # longer side of the sector, pixels
     "cut-off": (0.30, True),  # share of the sector's outline that lies on the picture's edge
     "colour": (0.004, True),  # share of the sector in strong colour (Doppler)
+    "caliper": (22, True),  # grey levels that a drawn cross stands out by
+    "text": (2, True),  # letters in a row
 }
 _SIDE = 320  # pixels that detail is judged at: about what the network sees
 _TOP = 250  # grey level from which a pixel is called saturated
@@ -50,6 +54,8 @@ def measure_quality(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> dic
         "small": float(max(inside.shape)),
         "cut-off": _on_edge(sector),
         "colour": _colour(shown[::step, ::step], inside[::step, ::step]),
+        "caliper": float(caliper(grey, inside)),
+        "text": float(letters(grey, inside)),
     }
 
 

@@ -20,6 +20,7 @@ from hcc_xai.errors import unknown
 from hcc_xai.explain import KINDS
 from hcc_xai.geometry import Frame
 from hcc_xai.images import Image
+from hcc_xai.lirads import Study, Suggestion, suggest
 from hcc_xai.measure import Lesion, find_lesions, whole_organ
 from hcc_xai.network import MASKS, STRIDE, sector_of
 from hcc_xai.quality import faults, measure_quality
@@ -280,6 +281,23 @@ class Analysis:
             "normal" if "normal" in self.probabilities else None,
             language,
         )
+
+    def lirads(
+        self,
+        *,
+        at_risk: bool | None = None,
+        thrombus: bool | None = None,
+        benign: Sequence[int] = (),
+        visualization: str | None = None,
+    ) -> Suggestion:
+        """What US LI-RADS would call a study that holds this frame, and why; see `lirads.Study`
+        for what is asked.
+
+        Raises:
+            ArgumentError: a lesion or a visualization score that there is not.
+        """
+        study = Study(at_risk, thrombus, tuple(benign), visualization)
+        return suggest(self.lesions, study, known=self.accepted and not self.let_through)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but pixels; nothing from the file's tags. Does not run the network (see

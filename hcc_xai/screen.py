@@ -23,6 +23,7 @@ from hcc_xai.errors import DataError
 from hcc_xai.gate import LIVER, Gate, fit
 from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.images import read
+from hcc_xai.metrics import wilson
 
 _SIDE, _QUALITY, _BATCH = 300, 85, 8
 MOST = 200  # pictures of a kind; more of one would drown the others
@@ -192,11 +193,9 @@ def section(measured: Sequence[dict[str, Any]]) -> str:
 
 
 def _pool(pairs: Sequence[Sequence[int]]) -> str:
-    """Hits of n with a Wilson interval (Wilson 1927)."""
+    """Hits of n with a Wilson interval."""
     hits, n = (sum(p[i] for p in pairs) for i in (0, 1))
     if n == 0:
         return "none"
-    z, p = 1.96, hits / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return f"{p:.3f} ({max(0.0, middle - reach):.3f} to {min(1.0, middle + reach):.3f}), n = {n}"
+    low, high = wilson(hits, n)
+    return f"{hits / n:.3f} ({low:.3f} to {high:.3f}), n = {n}"

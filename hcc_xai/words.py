@@ -81,6 +81,63 @@ _SAY: dict[str, tuple[str, str]] = {
         "Colour Doppler is on: the network sees it as grey, which it was not trained on.",
         "El Doppler color está activado: la red lo ve en gris y no se entrenó con él.",
     ),
+    "quality-caliper": (
+        "A caliper seems to be drawn into the scan: the network may take the mark for a sign.",
+        "Parece haber un cursor de medida sobre la imagen: la red puede tomarlo por un signo.",
+    ),
+    "quality-text": (
+        "Text seems to be written into the scan: the network may take it for a sign.",
+        "Parece haber texto escrito sobre la imagen: la red puede tomarlo por un signo.",
+    ),
+    "lirads-risk-unsaid": (
+        "US LI-RADS is meant for surveillance of people at risk of liver cancer: say whether this is such a study.",
+        "US LI-RADS es para el seguimiento de personas con riesgo de cáncer hepático: indique si es el caso.",
+    ),
+    "lirads-not-at-risk": (
+        "US LI-RADS is meant only for surveillance of people at risk (cirrhosis, or chronic hepatitis B at raised risk) without known cancer.",
+        "US LI-RADS solo se aplica al seguimiento de personas con riesgo (cirrosis, o hepatitis B crónica de riesgo elevado) sin cáncer conocido.",
+    ),
+    "lirads-stopped": (
+        "Not assessable: the model does not know this kind of picture.",
+        "No valorable: el modelo no conoce este tipo de imagen.",
+    ),
+    "lirads-thrombus": ("New thrombus in vein, as you say.", "Trombo nuevo en vena, según usted."),
+    "lirads-nothing": (
+        "Nothing was outlined in this frame; look for yourself.",
+        "No se ha delineado nada en este fotograma; compruébelo usted.",
+    ),
+    "lirads-benign": (
+        "All that was outlined is definitely benign, as you say.",
+        "Todo lo delineado es benigno con certeza, según usted.",
+    ),
+    "lirads-no-mm": (
+        "Not assessable: without millimetres nobody can say what is under 10 mm. Give the spacing, or mark a known length.",
+        "No valorable: sin milímetros no se sabe qué mide menos de 10 mm. Indique la escala o marque una longitud conocida.",
+    ),
+    "lirads-large": (
+        "An observation of {size} mm (10 or more) that is not definitely benign.",
+        "Una observación de {size} mm (10 o más) que no es benigna con certeza.",
+    ),
+    "lirads-small": (
+        "An observation of {size} mm (under 10) that is not definitely benign.",
+        "Una observación de {size} mm (menos de 10) que no es benigna con certeza.",
+    ),
+    "lirads-unsure": (
+        "Its outline is uncertain: {low} to {high} mm, on both sides of 10.",
+        "Su contorno es incierto: de {low} a {high} mm, a ambos lados de 10.",
+    ),
+    "lirads-thrombus-unsaid": (
+        "New thrombus in a vein, of which you said nothing, would make it US-3.",
+        "Un trombo nuevo en una vena, del que no ha dicho nada, lo haría US-3.",
+    ),
+    "lirads-visualization": (
+        "One frame cannot score a study; its visualization score is for you to give.",
+        "Un fotograma no basta para clasificar un estudio; la puntuación de visualización la da usted.",
+    ),
+    "lirads-frame": (
+        "One frame cannot score a study.",
+        "Un fotograma no basta para clasificar un estudio.",
+    ),
     "no-lesion": ("No lesion was outlined.", "No se ha delineado ninguna lesión."),
     "one-lesion": ("1 lesion, {sizes}.", "1 lesión, {sizes}."),
     "lesions": ("{count} lesions; the largest {sizes}.", "{count} lesiones; la mayor, {sizes}."),

@@ -48,6 +48,42 @@ def test_sets_hold_every_class_as_often_as_promised() -> None:
         assert covered == pytest.approx(0.9, abs=0.03)
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.1, 0.25])
+def test_sets_are_those_of_crepes(alpha: float) -> None:
+    """Its p-values, of a classifier a class (Mondrian by the true label), without smoothing."""
+    from crepes import ConformalClassifier
+
+    logits, truth = _world(700, 1.5, seed=5)
+    fitted = fit(logits[:400], truth[:400], LABELS, alpha=alpha)
+    chances = fitted.probabilities(logits)
+    expected = np.zeros((300, 3), bool)
+    for index in range(3):
+        scores = 1 - chances[:, index]
+        library = ConformalClassifier().fit(scores[:400][truth[:400] == index])
+        p = library.predict_p(scores[400:, None], smoothing=False)[:, 0]
+        expected[:, index] = p > alpha
+    found = [fitted.prediction_set(p) for p in chances[400:]]
+    assert [[label in one for label in LABELS] for one in found] == expected.tolist()
+    assert 0.3 < expected.mean() < 0.9
+
+
+def test_scores_are_those_of_scikit_learn() -> None:
+    from sklearn.calibration import calibration_curve
+    from sklearn.metrics import brier_score_loss, log_loss
+
+    logits, truth = _world(1000, 2.0, seed=6)
+    chances = softmax(logits)
+    assert calibration.log_loss(chances, truth) == pytest.approx(log_loss(truth, chances))
+    both = chances[:, :2] / chances[:, :2].sum(1, keepdims=True)
+    two = truth.clip(max=1)
+    ours = calibration.brier(both, two)  # summed over both classes
+    assert ours == pytest.approx(2 * brier_score_loss(two, both[:, 1]))
+    top, right = chances.max(1), chances.argmax(1) == truth
+    bins = calibration.reliability(top, right)
+    share, said = calibration_curve(right, top, n_bins=10, strategy="quantile")
+    np.testing.assert_allclose(bins[:, :2], np.column_stack([said, share]), atol=0.011)
+
+
 def test_the_limit_is_the_rank_worked_out_by_hand() -> None:
     """Nineteen images of a class at alpha 0.1: ceil(20 * 0.9) = 18, the second lowest."""
     chance = np.linspace(0.05, 0.95, 19)
@@ -143,6 +179,8 @@ def test_a_finished_bundle_answers_with_calibrated_probabilities(finished, tiny,
     for value, low, high, n in (v for k, v in figures.items() if k.startswith("coverage")):
         assert low <= value <= high and n > 0
     card = (folder / "bundle" / "README.md").read_text()
+    assert "(reliability.png)" in card
+    assert (folder / "bundle" / "reliability.png").read_bytes().startswith(b"\x89PNG")
     assert card.count("## Confidence") == 1 and "cross-conformal" in card
 
 

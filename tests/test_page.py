@@ -602,8 +602,8 @@ def test_the_cards_figures_are_shown_within_the_page_and_large_ones_are_not(tmp_
 
     assert model.card("---\na: b\n---\n# name\n\n![x](figures.png)\n\ntext\n") == "# name\n\ntext\n"
     path = tmp_path / "figures.png"
-    assert model.figures(path) == ""
+    assert model.picture(path, "what it shows") == ""
     path.write_bytes(b"\x89PNG")
-    assert 'src="data:image/png;base64,iVBORw=="' in model.figures(path)
+    assert 'src="data:image/png;base64,iVBORw=="' in model.picture(path, "what it shows")
     path.write_bytes(b"x" * (2**21 + 1))
-    assert model.figures(path) == ""
+    assert model.picture(path, "what it shows") == ""

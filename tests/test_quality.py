@@ -50,6 +50,30 @@ def test_each_fault_raises_its_own_flag(seed: int) -> None:
     assert faults(measure_quality(doppler, sector)) == ("colour",)
 
 
+@pytest.mark.parametrize("marker", [cv2.MARKER_CROSS, cv2.MARKER_TILTED_CROSS])
+@pytest.mark.parametrize("size", [9, 13, 20])
+@pytest.mark.parametrize("seed", SEEDS[:4])
+def test_a_caliper_is_found_and_is_no_text(seed: int, size: int, marker: int) -> None:
+    pixels, sector = _scan(seed)
+    row, col = (int(i.mean()) for i in np.nonzero(sector))
+    cv2.drawMarker(pixels, (col, row), (230, 230, 230), marker, size, 1 + size // 10)
+    sent = cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1], 1)
+    assert faults(measure_quality(sent, sector)) == ("caliper",)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:4])
+def test_text_in_the_scan_is_found_and_text_beside_it_is_none(seed: int) -> None:
+    pixels, sector = _scan(seed)
+    row, col = (int(i.mean()) for i in np.nonzero(sector))
+    written = pixels.copy()
+    font, white = cv2.FONT_HERSHEY_SIMPLEX, (230, 230, 230)
+    cv2.putText(written, "S8 LESION", (col - 60, row), font, 0.6, white, 1, cv2.LINE_AA)
+    assert "text" in faults(measure_quality(written, sector))
+    left = int(np.flatnonzero(sector[:40].any(0))[0]) if sector[:40].any() else 200
+    cv2.putText(pixels, "GEN", (2, 20), font, 0.5, white, 1, cv2.LINE_AA)
+    assert left > 60 and faults(measure_quality(pixels, sector)) == ()
+
+
 def test_a_tint_is_no_doppler() -> None:
     pixels, sector = _scan(1)
     tinted = np.clip(pixels * np.array([1.0, 0.85, 0.6]), 0, 255).astype(np.uint8)

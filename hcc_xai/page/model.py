@@ -11,11 +11,15 @@ import gradio as gr
 
 from hcc_xai import words
 from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import FIGURES
+from hcc_xai.bundle import FIGURES, RELIABILITY
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.texts import text
 
 _LARGEST_FIGURE = 2 * 2**20  # bytes; a bundle may come from anyone
+_PICTURES = {  # of the card, and what they show
+    FIGURES: "ROC, lesion Dice, evidence, free response, behaviour, frame sizes",
+    RELIABILITY: "How often it is right when it says how sure it is: raw, and calibrated",
+}
 
 
 class ModelTab:
@@ -27,7 +31,8 @@ class ModelTab:
                 gr.HTML(facts(analyzer, "en"), elem_id="facts"), value=lambda x: facts(analyzer, x)
             )
             labels.add(gr.HTML(_title("en"), elem_id="card-title"), value=_title)
-            gr.HTML(figures(analyzer.bundle.path / FIGURES), elem_id="card-figures")
+            for name, said in _PICTURES.items():
+                gr.HTML(picture(analyzer.bundle.path / name, said), elem_id=f"card-{name[:-4]}")
             gr.Markdown(card(analyzer.bundle.card), elem_id="card", latex_delimiters=[])
 
 
@@ -38,12 +43,11 @@ def card(text_of_readme: str) -> str:
     return re.sub(r"^!\[[^\]]*\]\([^)]*\)\n+", "", bare, flags=re.MULTILINE)
 
 
-def figures(path: Path) -> str:
-    """The card's figures as a picture within the page; empty where the bundle has none."""
+def picture(path: Path, said: str) -> str:
+    """A picture of the card within the page; empty where the bundle has none."""
     if not path.is_file() or path.stat().st_size > _LARGEST_FIGURE:
         return ""
     code = base64.b64encode(path.read_bytes()).decode()
-    said = "ROC, lesion Dice, evidence, free response, behaviour, frame sizes"
     return f'<img alt="{said}" src="data:image/png;base64,{code}" style="max-width:100%">'
 
 

@@ -1,0 +1,99 @@
+"""Calipers and text that were drawn into the scan.
+
+Both are told from tissue by what speckle hardly ever is: a stroke all of which is brighter than all
+that lies beside it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_ARM = 4  # pixels from a caliper's crossing; a larger one holds one of that size
+_BETWEEN = 3  # pixels from the middle of a stroke; there is nothing of it any more
+_RIM = 9  # pixels; the sector's own edge is sharp too
+_HEIGHT = (6, 40)  # of letters, pixels
+_STANDS_OUT = 60  # grey levels that a letter is above what is around it
+_BESIDE = 40  # grey levels between the letter's darker quarter and the brightest beside it
+
+
+def caliper(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
+    """How far the best upright or tilted cross stands out from between its arms, in grey levels;
+    -255 where the sector is too small to hold one.
+
+    A hit-or-miss transform in grey levels: the least of the strokes less the most of what lies
+    between them. (H, W) each.
+    """
+    inside = _inner(sector)
+    best = -255
+    row, col = abs(np.mgrid[-_ARM : _ARM + 1, -_ARM : _ARM + 1])
+    bars = [np.ones((1, 2 * _ARM + 1), np.uint8), np.ones((2 * _ARM + 1, 1), np.uint8)]
+    upright = bars, np.minimum(row, col) >= _BETWEEN
+    tilted = [(row == col).astype(np.uint8)], abs(row - col) >= _BETWEEN
+    for strokes, between in (upright, tilted):
+        least = np.minimum.reduce([cv2.erode(grey, stroke) for stroke in strokes])
+        apart = cv2.subtract(least, cv2.dilate(grey, between.astype(np.uint8)))  # none below 0
+        found = apart[inside]
+        best = max(best, int(found.max())) if found.size else best
+    return best
+
+
+def letters(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
+    """How many letters stand in the longest row of them: alike in height, on one line, close
+    together. (H, W) each."""
+    high = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8)) > _STANDS_OUT
+    strokes = (high & _inner(sector)).astype(np.uint8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    tall, wide = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
+    right_size = (tall >= _HEIGHT[0]) & (tall <= _HEIGHT[1]) & (wide <= _HEIGHT[1])
+    right_size[0] = False  # what is no part
+    boxes = [
+        tuple(map(int, stats[i, :4]))
+        for i in np.flatnonzero(right_size)
+        if _sharp(grey, parts, strokes, int(i), stats[i])
+    ]
+    return max((_row(box, boxes) for box in boxes), default=0)
+
+
+def _inner(sector: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    inner: NDArray[np.bool_] = (
+        cv2.erode(sector.astype(np.uint8), np.ones((_RIM, _RIM), np.uint8), borderValue=0) > 0
+    )
+    return inner
+
+
+def _sharp(
+    grey: NDArray[np.uint8],
+    parts: NDArray[np.int32],
+    strokes: NDArray[np.uint8],
+    index: int,
+    stats: NDArray[np.int32],
+) -> bool:
+    """Whether nearly all of a part is brighter than nearly all that is beside it."""
+    left, top, width, height = map(int, stats[:4])
+    box = np.s_[max(0, top - 4) : top + height + 4, max(0, left - 4) : left + width + 4]
+    mine, near = (parts[box] == index).astype(np.uint8), np.ones((3, 3), np.uint8)
+    ring = cv2.dilate(mine, near, iterations=3) & ~cv2.dilate(strokes[box], near) & 1
+    beside = grey[box][ring > 0]
+    if beside.size < 4:
+        return False
+    darker = np.percentile(grey[box][mine > 0], 25)
+    return bool(darker - np.percentile(beside, 95) >= _BESIDE)
+
+
+def _row(first: tuple[int, ...], boxes: list[tuple[int, ...]]) -> int:
+    """The longest run of boxes (left, top, width, height) beside each other that are like the
+    first."""
+    height, base = first[3], first[1] + first[3]
+    alike = [
+        b
+        for b in sorted(boxes)
+        if abs(b[1] + b[3] - base) <= 0.25 * height + 1 and 0.6 <= b[3] / height <= 1.6
+    ]
+    longest = run = 1
+    for before, after in zip(alike, alike[1:], strict=False):
+        gap = after[0] - before[0] - before[2]
+        run = run + 1 if -1 <= gap <= 1.2 * height else 1
+        longest = max(longest, run)
+    return longest
