@@ -6,6 +6,8 @@ that lies beside it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -65,17 +67,17 @@ def _inner(sector: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _sharp(
     grey: NDArray[np.uint8],
-    parts: NDArray[np.int32],
+    parts: NDArray[Any],
     strokes: NDArray[np.uint8],
     index: int,
-    stats: NDArray[np.int32],
+    stats: NDArray[Any],
 ) -> bool:
     """Whether nearly all of a part is brighter than nearly all that is beside it."""
     left, top, width, height = map(int, stats[:4])
     box = np.s_[max(0, top - 4) : top + height + 4, max(0, left - 4) : left + width + 4]
     mine, near = (parts[box] == index).astype(np.uint8), np.ones((3, 3), np.uint8)
-    ring = cv2.dilate(mine, near, iterations=3) & ~cv2.dilate(strokes[box], near) & 1
-    beside = grey[box][ring > 0]
+    around = (cv2.dilate(mine, near, iterations=3) > 0) & (cv2.dilate(strokes[box], near) == 0)
+    beside = grey[box][around]
     if beside.size < 4:
         return False
     darker = np.percentile(grey[box][mine > 0], 25)

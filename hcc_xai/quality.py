@@ -44,7 +44,7 @@ def measure_quality(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> dic
     rows, cols = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
     box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     shown, inside = np.ascontiguousarray(pixels[box]), sector[box]
-    grey = cv2.transform(shown, np.full((1, 3), 1 / 3))
+    grey = cv2.transform(shown, np.full((1, 3), 1 / 3)).astype(np.uint8, copy=False)
     seen = grey[inside]
     step = max(1, max(inside.shape) // _SIDE)  # colour lies in patches: every few pixels will do
     return {

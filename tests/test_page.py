@@ -83,6 +83,7 @@ def tab(tiny: Analyzer) -> AnalyzeTab:
 
 
 VISITOR: Any = types.SimpleNamespace(session_hash="one")
+UNSAID = (None, None, None, [])  # what US LI-RADS asks
 CONTROLS: tuple[Any, ...] = (
     ["lesion", "liver", "heatmap"],
     0.6,
@@ -392,8 +393,8 @@ def test_controls_redraw_without_the_network(
     assert "a favor" in again[tab.legend]
     bare = tab.redraw(VISITOR, "en", [], *view[1:])
     assert np.array_equal(shown(bare[tab.stage][1]), shown(first[tab.stage][0]))
-    tab.measure(VISITOR, "0,5", "es")
-    tab.translate(VISITOR, "es", *view)
+    tab.measure(VISITOR, "es", "0,5", *UNSAID)
+    tab.translate(VISITOR, "es", *view, *UNSAID)
 
 
 def test_the_downloads_are_what_save_writes(
@@ -464,15 +465,33 @@ def test_whatever_fails_becomes_a_sentence(
 )
 def test_a_spacing_that_makes_no_sense(tab: AnalyzeTab, png: Path, typed: str, part: str) -> None:
     tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
-    assert part in unescape(tab.measure(VISITOR, typed, "en")[tab.spacing_note])
+    assert part in unescape(tab.measure(VISITOR, "en", typed, *UNSAID)[tab.spacing_note])
 
 
 def test_a_spacing_measures_again(tab: AnalyzeTab, tiny: Analyzer, png: Path) -> None:
     tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
     lesion = tiny.analyze(png, mm_per_pixel=0.5).lesions[0]
-    said = tab.measure(VISITOR, "0,5", "es")[tab.answer]
+    said = tab.measure(VISITOR, "es", "0,5", *UNSAID)[tab.answer]
     assert lesion.diameter_mm and lesion.width_mm
     assert words.sizes(lesion.diameter_mm, lesion.width_mm, "mm", "es") in said
+
+
+def test_us_li_rads_is_asked_for_and_follows_the_millimetres(
+    tab: AnalyzeTab, tiny: Analyzer, png: Path
+) -> None:
+    first = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    benign = first[tab.study[-1]]
+    assert benign["visible"] and benign["choices"][0] == "1" and benign["value"] == []
+    assert "no category" in first[tab.lirads] and "say whether" in first[tab.lirads]
+    said = tab.suggest(VISITOR, "en", "yes", "no", "A", [])[tab.lirads]
+    assert 'data-category=""' in said and "Not assessable" in said
+    measured = tab.measure(VISITOR, "en", "5", "yes", "no", "A", [])
+    assert 'data-category="US-3"' in measured[tab.lirads] and "VIS-A" in measured[tab.lirads]
+    spanish = tab.translate(VISITOR, "es", *CONTROLS, "yes", "no", "A", benign["choices"])
+    assert 'data-category="US-1"' in spanish[tab.lirads]
+    assert "según usted" in unescape(spanish[tab.lirads])
+    again = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    assert all(again[part]["value"] is None for part in tab.study[:-1])
 
 
 # --- words ---

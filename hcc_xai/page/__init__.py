@@ -46,7 +46,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
 
         said = [*labels.components, *tab.without_answer("en")]
         quiet: dict[str, Any] = {"show_progress": "hidden", **service.HIDDEN, **service.REDRAW}
-        given = [language, *tab.controls]
+        given = [language, *tab.controls, *tab.study]
         page.load(tab.greet, given, [language, *said], js=style.READ_LANGUAGE, **quiet)
         language.input(tab.translate, given, said, js=style.KEEP_LANGUAGE, **quiet)
         page.unload(tab.leave)

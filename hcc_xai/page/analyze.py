@@ -45,6 +45,8 @@ class AnalyzeTab(Layout):
             self.frame,
             self.spacing_note,
             self.upload,
+            self.lirads,
+            *self.study,
             *self.downloads.values(),
         ]
         start = [language, self.spacing, *self.controls]
@@ -62,11 +64,25 @@ class AnalyzeTab(Layout):
             gr.on(
                 [self.spacing.submit, self.spacing.blur],
                 self.measure,
-                [self.spacing, language],
-                [self.answer, self.spoken, self.spacing_note, self.downloads["json"]],
+                [language, self.spacing, *self.study],
+                [
+                    self.answer,
+                    self.spoken,
+                    self.spacing_note,
+                    self.lirads,
+                    self.downloads["json"],
+                ],
                 **live,
                 **REDRAW,
             )
+        )
+        gr.on(
+            [question.input for question in self.study],
+            self.suggest,
+            [language, *self.study],
+            [self.lirads],
+            **live,
+            **REDRAW,
         )
         for event in answered:  # the answer first, the test of it when it is on the screen
             tested = [self.answer, self.downloads["json"]]
@@ -174,6 +190,7 @@ class AnalyzeTab(Layout):
             self.note: html.note(texts.text("hint", language)),
             self.label: view.label,
             self.through: gr.update(visible=False),
+            **self._questions(a, language),
             self.frame: gr.update(
                 visible=frames > 1, maximum=max(2, frames), value=a.image.frame + 1
             ),
@@ -218,7 +235,31 @@ class AnalyzeTab(Layout):
         except FileNotFoundError:  # another picture came in between
             return {self.answer: gr.skip()}
 
-    def measure(self, request: gr.Request, spacing: str, language: str) -> _Updates:
+    def _questions(self, a: Analysis, language: str) -> _Updates:
+        """Another picture may be of another person: what was said of the last one is not kept."""
+        numbers = [str(i) for i in range(1, len(a.lesions) + 1)]
+        benign = gr.update(choices=numbers, value=[], visible=bool(numbers))
+        return {
+            **dict.fromkeys(self.study, gr.update(value=None)),
+            self.study[-1]: benign,
+            self.lirads: html.lirads(a.lirads(), language),
+        }
+
+    def suggest(self, request: gr.Request, language: str, *study: Any) -> _Updates:
+        """What US LI-RADS would say; the network is not run."""
+        kept = self._kept(request)
+        if kept is None or not kept.answer.accepted:
+            return {self.lirads: ""}
+        at_risk, thrombus, visualization, benign = study
+        found = kept.answer.lirads(
+            at_risk=_said(at_risk),
+            thrombus=_said(thrombus),
+            benign=[int(number) for number in benign or ()],
+            visualization=visualization,
+        )
+        return {self.lirads: html.lirads(found, language)}
+
+    def measure(self, request: gr.Request, language: str, spacing: str, *study: Any) -> _Updates:
         """Sizes with the visitor's millimetres; the network is not run."""
         kept = self._kept(request)
         try:
@@ -231,6 +272,7 @@ class AnalyzeTab(Layout):
                 self.spoken: html.spoken(kept.answer, language),
                 self.spacing_note: "",
                 self.downloads["json"]: write_json(kept),
+                **self.suggest(request, language, *study),
             }
         except HccXaiError as error:
             return {self.spacing_note: _alert(texts.error(str(error), language))}
@@ -255,9 +297,13 @@ class AnalyzeTab(Layout):
             self.downloads["overlay"]: overlay,
         }
 
-    def translate(self, request: gr.Request, language: str, *view: Any) -> _Updates:
-        """The language was switched: labels are set, what Python has written is written again."""
+    def translate(self, request: gr.Request, language: str, *given: Any) -> _Updates:
+        """The language was switched: labels are set, what Python has written is written again.
+
+        given: the view's controls, then what was said of the study.
+        """
         kept = self._kept(request)
+        view, study = given[: len(self.controls)], given[len(self.controls) :]
         said = {**self.labels.updates(language), **self.without_answer(language)}
         if kept is None:
             return said
@@ -268,18 +314,19 @@ class AnalyzeTab(Layout):
             self.answer: html.answer(a, language, evidence),
             self.spoken: html.spoken(a, language),
             self.legend: self._legend(a, View(*view), language) if a.accepted else "",
+            **self.suggest(request, language, *study),
         }
 
-    def greet(self, request: gr.Request, language: str, *view: Any) -> _Updates:
+    def greet(self, request: gr.Request, language: str, *given: Any) -> _Updates:
         """The page was opened, in the language that the browser asks for."""
-        return {self.language: language, **self.translate(request, language, *view)}
+        return {self.language: language, **self.translate(request, language, *given)}
 
     def without_answer(self, language: str) -> _Updates:
         """What Python writes where there is no answer."""
         return {
             self.answer: html.waiting(language),
             self.note: html.note(texts.text("hint", language)),
-            **dict.fromkeys((self.legend, self.spoken, self.spacing_note), ""),
+            **dict.fromkeys((self.legend, self.spoken, self.spacing_note, self.lirads), ""),
         }
 
     def leave(self, request: gr.Request) -> None:
@@ -296,6 +343,10 @@ def _number(typed: str, language: str) -> tuple[float | None, str]:
         return float(typed.replace(",", ".")), ""
     except ValueError:
         return None, _alert(texts.text("no-number", language, value=typed[:20]))
+
+
+def _said(answer: str | None) -> bool | None:
+    return None if answer is None else answer == "yes"
 
 
 def _alert(message: str) -> str:

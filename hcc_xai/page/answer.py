@@ -11,6 +11,7 @@ from hcc_xai.page.texts import text
 
 if TYPE_CHECKING:
     from hcc_xai.analysis import Analysis, Evidence
+    from hcc_xai.lirads import Suggestion
     from hcc_xai.measure import Lesion
 
 _ROWS = 4  # lesions in the table; the JSON holds all
@@ -43,6 +44,16 @@ def answer(a: Analysis, language: str, evidence: Evidence | None) -> str:
         f'<p class="about">{escape(_about(a, language))}</p>',
     ]
     return "\n".join(parts)
+
+
+def lirads(found: Suggestion, language: str) -> str:
+    """The suggested category and its reason."""
+    name = " · ".join(x for x in (found.category, found.visualization) if x)
+    title = name or text("no-category", language)
+    return (
+        f'<p class="lirads" data-category="{found.category or ""}"><b>{title}</b> '
+        f"{escape(found.reason[language])}</p>"
+    )
 
 
 def waiting(language: str) -> str:

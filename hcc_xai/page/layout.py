@@ -12,6 +12,7 @@ import gradio as gr
 from hcc_xai import draw
 from hcc_xai.bundle import BundleConfig
 from hcc_xai.explain import KINDS, METHODS
+from hcc_xai.lirads import VISUALIZATION
 from hcc_xai.page import answer as html
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.texts import TEXTS, i18n, text
@@ -124,24 +125,57 @@ class Layout:
     def _measures(self) -> None:
         through = gr.Button(i18n("through"), visible=False, size="sm", elem_id="through")
         self.through = self.labels.add(through, value="through")
-        with gr.Row(elem_id="measure"):
-            spacing = gr.Textbox(
-                "",
-                label=i18n("spacing"),
-                placeholder=i18n("spacing-hint"),
-                max_lines=1,
-                html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
-            )
-            self.spacing = self.labels.add(
-                _named(spacing, "spacing"), label="spacing", placeholder="spacing-hint"
-            )
-        self.spacing_note = gr.HTML("", elem_id="spacing-note")
+        with self.labels.add(
+            gr.Accordion(i18n("measure"), open=False, elem_id="measure"), label="measure"
+        ):
+            with gr.Row(elem_classes="fields"):
+                self.spacing = self._field("spacing", "spacing-hint")
+                self.length = self._field("length", "length-hint")
+                mark = gr.Button(i18n("mark"), size="sm", elem_id="mark")
+                self.labels.add(mark, value="mark")  # the browser's: see `style`
+            self.spacing_note = gr.HTML("", elem_id="spacing-note")
+            self._study()
         self.downloads: dict[str, Any] = {}
         with gr.Row(elem_id="downloads"):
             for name in ("overlay", "lesion", "liver", "json"):
                 key = f"get-{name}"
                 button = gr.DownloadButton(i18n(key), size="sm", interactive=False, elem_id=key)
                 self.downloads[name] = self.labels.add(button, label=key)
+
+    def _field(self, name: str, hint: str) -> Any:
+        box = gr.Textbox(
+            "",
+            label=i18n(name),
+            placeholder=i18n(hint),
+            max_lines=1,
+            interactive=True,
+            html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+        )
+        return self.labels.add(_named(box, name), label=name, placeholder=hint)
+
+    def _study(self) -> None:
+        """What US LI-RADS asks, which no picture tells."""
+        self._html(lambda x: f"<h3>{text('lirads', x)}</h3>", "lirads-title")
+        self.study = []
+        answers = {
+            "at-risk": _yes_or_no,
+            "thrombus": _yes_or_no,
+            "visualization": _visualization,
+        }
+        for name, choices in answers.items():
+            radio = gr.Radio(choices("en"), value=None, label=i18n(name))
+            self.study.append(self.labels.add(_named(radio, name), label=name, choices=choices))
+        group = gr.CheckboxGroup([], value=[], label=i18n("benign"), visible=False)
+        self.study.append(self.labels.add(_named(group, "benign"), label="benign"))
+        self.lirads = gr.HTML("", elem_id="lirads")
+
+
+def _yes_or_no(language: str) -> list[tuple[str, str]]:
+    return _choices(("yes", "no"), language)
+
+
+def _visualization(language: str) -> list[tuple[str, str]]:
+    return [(text(f"visualization-{x}", language), x) for x in VISUALIZATION]
 
 
 def _named(component: Any, name: str) -> Any:

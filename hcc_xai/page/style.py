@@ -202,10 +202,22 @@ body.dragging #stage-wrap { outline: 2px dashed #56B4E9; outline-offset: -8px; }
 #answer .about { margin-top: 12px; overflow-wrap: anywhere; }
 #answer .waiting h2 { color: #c5ccd4; font-weight: 500; font-size: 19px; } #answer .waiting p { color: #9aa5b1; margin: 0; }
 #right .form, #right .block { box-shadow: none; }
-#measure { align-items: end; gap: 6px; flex-wrap: wrap; }
-#measure .form { border: 0; background: none; }
-#spacing { flex: 0 1 240px; margin: 0; padding: 0; border: 0; background: none; }
-#spacing input { height: 28px; padding: 2px 8px; border: 1px solid #2a323c; border-radius: 4px; }
+#measure { border: 1px solid #2a323c; border-radius: 4px; padding: 0 10px; background: none; }
+#measure > button { padding: 6px 0; font-size: 12.5px; color: #c5ccd4; }
+#measure .form, #measure .block { border: 0; background: none; padding: 0; }
+#measure .fields { align-items: end; gap: 8px; flex-wrap: wrap; } #measure .fields .form { display: contents; }
+#spacing-note:empty, #measure .hide-container:has(> .prose:empty) { display: none; }
+#spacing, #length { flex: 1 1 150px; min-width: 130px !important; margin: 0; }
+#measure input[type=text], #measure textarea { height: 28px; padding: 2px 8px; border: 1px solid #2a323c; border-radius: 4px; }
+#mark { flex: 1 1 130px; min-width: 120px !important; font-size: 12px; font-weight: 400; padding: 4px 8px; }
+#lirads-title h3 { margin: 6px 0 0; font-size: 12.5px; font-weight: 600; color: #9aa5b1; }
+#measure span[data-testid=block-info] { font-size: 12px; color: #c5ccd4; margin-bottom: 2px; }
+#measure .wrap label { padding: 2px 8px; font-size: 12px; }
+#lirads p { margin: 0 0 8px; font-size: 12.5px; line-height: 17px; color: #c5ccd4; } #lirads b { color: #fff; }
+body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch-action: none; }
+#ruler { position: fixed; inset: 0; width: 100vw; height: 100vh; pointer-events: none; z-index: 60; }
+#ruler-says { position: fixed; z-index: 61; pointer-events: none; background: #11161c; color: #fff; font-size: 12.5px;
+  border: 1px solid #56b4e9; border-radius: 4px; padding: 2px 8px; }
 #spacing-note { padding: 0; } #spacing-note p { margin: 0; font-size: 12.5px; color: #ffb38a; }
 #downloads { gap: 5px; flex-wrap: wrap; }
 #downloads button { flex: 1 1 auto; min-width: 96px !important; font-size: 12px; font-weight: 400; padding: 4px 8px; }
@@ -325,6 +337,84 @@ _SCRIPT = r"""
     if (event.key.toLowerCase() === "o" && pressed && Date.now() - pressed > 300) document.body.classList.remove("peek");
   });
 
+  // A line of known length: two clicks on the picture, and its millimetres give those of a pixel.
+  let ends = [], length = 0;
+  const parts = () => [$("#ruler"), $("#ruler-says")];
+  const rub = () => { parts().forEach((node) => node && node.remove()); document.body.classList.remove("marking"); ends = []; };
+  const say = (key, x, y) => {
+    let node = $("#ruler-says");
+    if (!node) {
+      node = Object.assign(document.createElement("div"), {id: "ruler-says"});
+      node.setAttribute("role", "status");
+      document.body.append(node);
+    }
+    node.textContent = word(key);
+    node.style.left = Math.max(4, Math.min(x + 14, innerWidth - 220)) + "px";
+    node.style.top = Math.max(4, Math.min(y + 14, innerHeight - 40)) + "px";
+  };
+  const draw = (a, b) => {
+    let svg = $("#ruler");
+    if (!svg) {
+      document.body.insertAdjacentHTML("beforeend", '<svg id="ruler"><line stroke="#000" stroke-width="4"/>' +
+        '<line stroke="#fff" stroke-width="2"/></svg>');
+      svg = $("#ruler");
+    }
+    for (const line of svg.children)
+      for (const [name, value] of Object.entries({x1: a.x, y1: a.y, x2: b.x, y2: b.y})) line.setAttribute(name, value);
+  };
+  const place = (event) => {  // in the file's pixels
+    const image = document.querySelector("#stage .slider-wrap img");
+    if (!image || !image.naturalWidth) return null;
+    const box = image.getBoundingClientRect();
+    const scale = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);
+    const col = (event.clientX - box.left - (box.width - image.naturalWidth * scale) / 2) / scale;
+    const row = (event.clientY - box.top - (box.height - image.naturalHeight * scale) / 2) / scale;
+    if (col < 0 || row < 0 || col > image.naturalWidth || row > image.naturalHeight) return null;
+    return {row, col, x: event.clientX, y: event.clientY};
+  };
+  const known = () => {
+    const typed = $("#length input, #length textarea"), target = $("#spacing input, #spacing textarea");
+    const mm = parseFloat((typed ? typed.value : "").replace(",", "."));
+    if (!length || !target) return;
+    if (!(mm > 0)) { typed.focus(); return; }
+    const value = (mm / length).toPrecision(4);
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(target), "value").set.call(target, value);
+    target.dispatchEvent(new Event("input", {bubbles: true}));
+    setTimeout(() => { target.focus(); target.blur(); rub(); }, 60);
+  };
+  document.addEventListener("click", (event) => {
+    if (!(event.target.closest && event.target.closest("#mark"))) return;
+    rub();
+    const image = document.querySelector("#stage .slider-wrap img");
+    if (!image) return;
+    length = 0;
+    document.body.classList.add("marking");
+    image.scrollIntoView({block: "nearest"});
+    const box = image.getBoundingClientRect();
+    say("mark-start", box.left, box.top);
+  });
+  for (const kind of ["pointerdown", "mousedown", "touchstart", "click"])
+    document.addEventListener(kind, (event) => {
+      if (!document.body.classList.contains("marking") || !event.target.closest("#stage")) return;
+      event.stopImmediatePropagation(); event.preventDefault();
+      if (kind !== "pointerdown") return;
+      const end = place(event);
+      if (!end) return;
+      ends.push(end);
+      draw(ends[0], end);
+      say(ends.length < 2 ? "mark-end" : "mark-length", end.x, end.y);
+      if (ends.length < 2) return;
+      length = Math.hypot(ends[0].row - ends[1].row, ends[0].col - ends[1].col);
+      document.body.classList.remove("marking");
+      ends = [];
+      known();
+    }, {capture: true, passive: false});
+  document.addEventListener("pointermove", (event) => { if (ends.length === 1) draw(ends[0], {x: event.clientX, y: event.clientY}); });
+  document.addEventListener("change", (event) => { if (event.target.closest && event.target.closest("#length")) known(); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") rub(); });
+  document.addEventListener("scroll", () => { if (!document.body.classList.contains("marking")) rub(); }, true);
+  window.addEventListener("resize", rub);
+
   const slide = (handle, share) => {
     const images = document.querySelectorAll("#stage .slider-wrap img");
     if (!images.length) return;
@@ -378,7 +468,16 @@ def script() -> str:
 
     said = {
         key: TEXTS[key]
-        for key in ("file-error", "too-large", "upload-failed", "as-scanned", "stage")
+        for key in (
+            "file-error",
+            "too-large",
+            "upload-failed",
+            "as-scanned",
+            "stage",
+            "mark-start",
+            "mark-end",
+            "mark-length",
+        )
     }
     return _SCRIPT.replace("%LIMIT%", str(MAX_BYTES)).replace(
         "%WORDS%", json.dumps(said, ensure_ascii=False)

@@ -157,6 +157,7 @@ def test_the_explained_picture_is_on_the_screen(visit: Open) -> None:
     assert liver() < before / 5
     page.keyboard.up("o")
     assert liver() == before
+    page.locator("#measure > button").click()
     page.locator("#spacing input").focus()
     page.keyboard.type("o")
     assert not page.evaluate("document.body.classList.contains('peek')")
@@ -360,12 +361,44 @@ def test_millimetres_typed_in(visit: Open) -> None:
     page.locator("#example-malignant").click()
     answered(page)
     expect(page.locator("#answer .lesions")).to_contain_text("px")
+    page.locator("#measure > button").click()
     page.locator("#spacing input").fill("0.5")
     page.keyboard.press("Enter")
     expect(page.locator("#answer .lesions")).to_contain_text("mm")
     page.locator("#spacing input").fill("soon")
     page.keyboard.press("Enter")
     expect(page.locator("#spacing-note")).to_contain_text("no number")
+
+
+def test_a_line_of_known_length_gives_the_millimetres(visit: Open) -> None:
+    page = visit()
+    page.locator("#example-malignant").click()
+    answered(page)
+    page.locator("#measure > button").click()
+    page.locator("#mark").click()
+    image = page.locator("#stage .slider-wrap img").first
+    shown = image.evaluate(
+        "i => Math.min(i.getBoundingClientRect().width / i.naturalWidth,"
+        " i.getBoundingClientRect().height / i.naturalHeight)"
+    )
+    box = image.bounding_box()
+    assert box is not None
+    row, col = box["y"] + box["height"] / 2, box["x"] + box["width"] / 2
+    page.mouse.click(col - 60, row)
+    expect(page.locator("#ruler-says")).to_contain_text("other end")
+    page.mouse.click(col + 60, row)
+    expect(page.locator("#ruler-says")).to_contain_text("length in mm")
+    page.keyboard.type("40")  # the field has the focus
+    page.keyboard.press("Tab")
+    expect(page.locator("#answer .lesions")).to_contain_text("mm")
+    mm = float(page.locator("#spacing input").input_value())
+    assert mm == pytest.approx(40 * shown / 120, rel=0.02)
+    expect(page.locator("#ruler")).to_have_count(0)
+    page.locator("#at-risk label").first.click()
+    expect(page.locator("#lirads p")).to_have_attribute("data-category", "US-3")
+    page.locator("#mark").click()
+    page.keyboard.press("Escape")
+    assert not page.evaluate("document.body.classList.contains('marking')")
 
 
 def test_the_model_tab_shows_the_card(visit: Open) -> None:
