@@ -374,15 +374,21 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _finish(options: argparse.Namespace) -> int:
-    from hcc_xai.evaluate import fold_bundles
+    from hcc_xai.evaluate import fold_bundles, stratum_bundles
     from hcc_xai.finish import finish
     from hcc_xai.screen import screen
 
     more = ""
     if options.kinds and options.data and options.folds:
-        found = fold_bundles(options.folds, options.folds / "bundles")
-        first = dict(sorted(found.items())[:1])  # one is enough to see; each takes minutes
-        more = screen(options.bundle, options.data, options.kinds, first)
+        made = options.folds / "bundles"
+        more = screen(
+            options.bundle,
+            options.data,
+            options.kinds,
+            folds=fold_bundles(options.folds, made),
+            left_out=stratum_bundles(options.folds, made),
+            report=lambda line: print(line, file=sys.stderr),
+        )
     elif options.kinds or options.data or options.folds:
         raise DataError("the gate wants --data, --kinds and --folds together")
     print(json.dumps(finish(options.bundle, options.out_of_fold, more=more), indent=1))

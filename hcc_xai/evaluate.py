@@ -85,7 +85,7 @@ def run(
     replace_file(out / "summary.json", json.dumps(summary, indent=1).encode())
     text = table_markdown(summary)
     replace_file(out / "table.md", text.encode())
-    pictures(shown, out / FIGURES, summary=summary)
+    pictures(shown, out / FIGURES, summary)
     if bundle is not None:
         card(bundle, summary, commands=commands)
         replace_file(Path(bundle) / FIGURES, (out / FIGURES).read_bytes())

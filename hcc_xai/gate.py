@@ -118,13 +118,15 @@ def fit(
     folds: NDArray[Any],
     *,
     accept: float = 0.95,
+    judged: NDArray[np.bool_] | None = None,
 ) -> Gate:
     """Fit a gate; its limits let through the wanted share of liver images not used to fit it.
 
     Args:
         summaries: (N, D). kinds: N names, `LIVER` among them. folds: (N,); liver images of one fold
             are left out in turn to set the limits.
-        accept: share of liver images to let through.
+        accept: share of liver images to let through. judged: (N,) which of them that share is
+            of; all by default.
 
     Raises:
         ArgumentError: fewer than 40 liver images, or none of another kind.
@@ -138,6 +140,7 @@ def fit(
     for fold in np.unique(own):
         keep = ~liver | (folds != fold)
         held[own == fold] = _fit(x[keep], names[keep]).scores(x[liver & (folds == fold)])[0]
+    held = held if judged is None else held[judged[liver]]
     scales = held.std(0) + 1e-9
     # One quantile for both scores, such that together they let the wanted share through.
     for share in np.linspace((1 - accept) / 2, 1 - accept, 40)[::-1]:
@@ -163,7 +166,8 @@ def _fit(x: NDArray[np.float64], names: NDArray[Any]) -> Gate:
     # A kind counts by the root of its images: rare ones are heard, common ones not drowned.
     counts = np.bincount(index)
     model = LogisticRegression(C=0.01, max_iter=300)
-    model.fit(z, index, sample_weight=1 / np.sqrt(counts[index]) * np.sqrt(counts).mean())
+    weights = 1 / np.sqrt(counts[index]) * np.sqrt(counts).mean()
+    model.fit(z.astype(np.float32), index, sample_weight=weights.astype(np.float32))
     weight, bias = model.coef_, model.intercept_
     if len(kinds) == 2:  # scikit-learn keeps one row for two classes
         weight, bias = np.vstack([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from hcc_xai import metrics
 from hcc_xai.analysis import Analyzer
 from hcc_xai.bundle import load_bundle
-from hcc_xai.data import cached_samples, plain, read_index
+from hcc_xai.data import image_path, read_index
+from hcc_xai.geometry import Frame, find_sector
+from hcc_xai.images import read
 
 _LEAST = 5  # images that a frame size needs, fitted on and tested on, to take part
 _BATCH = 8
@@ -44,27 +46,22 @@ def scanner_probe(
     strata = np.array([r.stratum for r in records])
     folds = np.array([r.fold for r in records])
     said = np.full(len(records), "", dtype=object)
-    samples: dict[int, Any] = {}
+    inputs: dict[int, NDArray[np.float32]] = {}
     for fold, path in sorted(bundles.items()):
         analyzer = Analyzer(load_bundle(path), device=device)
         size = analyzer.config.network.size
-        if size not in samples:
-            samples[size] = cached_samples(data, records, size=size)
+        if size not in inputs:
+            images = (read(image_path(data, r.name)) for r in records)
+            inputs[size] = np.stack(
+                [Frame.around(find_sector(i.pixels), size=size).to_network(i.grey) for i in images]
+            )
         report(f"fold {fold}: features of {len(records)} images")
-        features = _features(analyzer, samples[size])
+        starts = range(0, len(records), _BATCH)
+        pooled = [analyzer.forward(inputs[size][i : i + _BATCH])["pooled"] for i in starts]
+        features = np.concatenate(pooled).reshape(len(records), -1)
         for label in np.unique(truth):
             _probe(features, strata, (truth == label), folds == fold, said)
     return _figures(said, truth, strata)
-
-
-def _features(analyzer: Analyzer, samples: Any) -> NDArray[np.float32]:
-    """(N, D) pooled features."""
-    size = analyzer.config.network.size
-    found = []
-    for start in range(0, len(samples), _BATCH):
-        inputs = [plain(s, size)[0] for s in samples[start : start + _BATCH]]
-        found.append(analyzer.forward(np.stack(inputs))["pooled"].reshape(len(inputs), -1))
-    return np.concatenate(found)
 
 
 def _probe(

@@ -1,13 +1,14 @@
 """Fit the gate of a bundle, and say how well it stops what is no liver ultrasound.
 
 All pictures are made alike first (small, recompressed), or the gate would learn the file and not
-the picture; liver images are shown in their own size as well, as users' will be.
+the picture; liver images are shown in their own size as well, as users' will be, and as rectangles
+from within the sector.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import load_bundle
+from hcc_xai.bundle import Bundle, load_bundle
 from hcc_xai.data import image_path, read_index
 from hcc_xai.errors import DataError
 from hcc_xai.gate import LIVER, Gate, fit
@@ -29,32 +30,49 @@ _SIDE, _QUALITY, _BATCH = 300, 85, 8
 MOST = 200  # pictures of a kind; more of one would drown the others
 RESEARCH_ONLY = ("mammogram",)  # terms that allow testing, and not fitting what ships
 _NOT_ULTRASOUND = ("x-ray", "mri", "mammogram", "photograph", "screenshot")
+# How a liver image is shown: in its own size; small and recompressed, as all other kinds are; and a
+# rectangle from within its sector, without any outline, as a linear probe or a crop has it.
+WHOLE, SMALL, BARE = SHAPES = ("whole", "small", "bare")
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """What every network is shown.
+
+    Attributes:
+        inputs: (N, S, S) float16. kinds: N names. folds: -1 where there is none. strata: frame
+        sizes, "" where there is none. shapes: see `SHAPES`.
+    """
+
+    inputs: NDArray[np.float16]
+    kinds: NDArray[Any]
+    folds: NDArray[np.int64]
+    strata: NDArray[Any]
+    shapes: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Crowd:
-    """Summaries (N, D) of pictures, their kinds, folds (-1 where there is none) and frame sizes."""
+    """What one network saw in them: summaries (N, D)."""
 
+    pictures: Pictures
     summaries: NDArray[np.float32]
-    kinds: NDArray[Any]
-    folds: NDArray[np.int64]
-    strata: NDArray[Any]
 
 
-def gather(analyzer: Analyzer, data: str | Path, kinds: str | Path, *, seed: int = 0) -> Crowd:
-    """Show the network every liver image, twice, and up to 200 pictures of each other kind.
+def gather(data: str | Path, kinds: str | Path, size: int, *, seed: int = 0) -> Pictures:
+    """Every liver image in three shapes, and up to 200 pictures of each other kind.
 
     Args:
-        data: a data folder. kinds: a folder with `index.csv` of path and kind.
+        data: a data folder. kinds: a folder with `index.csv` of path and kind. size: of the
+            network's input.
 
     Raises:
         DataError: no index, or a picture is missing.
     """
-    items: list[tuple[Path, str, int, str, bool]] = []
+    items: list[tuple[Path, str, int, str, str]] = []
     for record in read_index(data):
-        for small in (False, True):
-            path = image_path(data, record.name)
-            items.append((path, LIVER, record.fold, record.stratum, small))
+        path = image_path(data, record.name)
+        items += [(path, LIVER, record.fold, record.stratum, shape) for shape in SHAPES]
     index = Path(kinds) / "index.csv"
     if not index.is_file():
         raise DataError(f"{index} is missing; wanted are the columns path and kind")
@@ -64,51 +82,77 @@ def gather(analyzer: Analyzer, data: str | Path, kinds: str | Path, *, seed: int
     for kind in sorted({row["kind"] for row in rows}):
         paths = [row["path"] for row in rows if row["kind"] == kind]
         for path in rng.permutation(paths)[:MOST]:
-            items.append((Path(kinds) / str(path), kind, -1, "", True))
-    found = []
-    for start in range(0, len(items), _BATCH):
-        inputs = [_input(analyzer, i[0], small=i[4]) for i in items[start : start + _BATCH]]
-        found.append(analyzer.forward(np.stack(inputs))["summary"])
-    return Crowd(
-        np.concatenate(found),
-        np.array([i[1] for i in items]),
-        np.array([i[2] for i in items]),
-        np.array([i[3] for i in items]),
-    )
+            items.append((Path(kinds) / str(path), kind, -1, "", SMALL))
+    inputs = np.stack([_input(path, size, shape) for path, _, _, _, shape in items])
+    columns = [np.array(column) for column in zip(*(i[1:] for i in items), strict=True)]
+    return Pictures(inputs, *columns)
 
 
-def _input(analyzer: Analyzer, path: Path, *, small: bool) -> NDArray[np.float32]:
+def _input(path: Path, size: int, shape: str) -> NDArray[np.float16]:
     image = read(path)
-    if small:
+    if shape == SMALL:
         scale = min(1.0, _SIDE / max(image.shape))
         pixels = cv2.resize(image.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
         image = read(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8))
-    frame = Frame.around(find_sector(image.pixels), size=analyzer.config.network.size)
-    return frame.to_network(image.grey)
+    elif shape == BARE:
+        image = read(np.ascontiguousarray(image.pixels[within(find_sector(image.pixels))]))
+    frame = Frame.around(find_sector(image.pixels), size=size)
+    return frame.to_network(image.grey).astype(np.float16)
+
+
+def within(sector: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The largest rectangle of 4:3 about the middle of a sector that holds nothing else."""
+    rows, cols = np.nonzero(sector)
+    row, col = int(rows.mean()), int(cols.mean())
+    for half in range(min(row, sector.shape[0] - row, 3 * col // 4), 8, -2):
+        wide = 4 * half // 3
+        box = np.s_[row - half : row + half, max(0, col - wide) : col + wide]
+        if sector[box].mean() > 0.995:
+            return box
+    return np.s_[row - 8 : row + 8, max(0, col - 8) : col + 8]
+
+
+def look(analyzer: Analyzer, pictures: Pictures) -> Crowd:
+    """What a network sees in them."""
+    starts = range(0, len(pictures.inputs), _BATCH)
+    batches = (pictures.inputs[i : i + _BATCH].astype(np.float32) for i in starts)
+    found = [analyzer.forward(batch)["summary"] for batch in batches]
+    return Crowd(pictures, np.concatenate(found))
 
 
 def screen(
-    bundle: str | Path, data: str | Path, kinds: str | Path, folds: Mapping[int, Path]
+    bundle: str | Path,
+    data: str | Path,
+    kinds: str | Path,
+    *,
+    folds: Mapping[int, Path],
+    left_out: Mapping[str, Path],
+    report: Callable[[str], None] = lambda line: None,
 ) -> str:
-    """Fit the gate of a bundle, measure gates of the folds' bundles, and give the card's section.
+    """Fit the gate of a bundle, measure gates of other networks, and give the card's section.
 
     Args:
-        folds: fold -> bundle that was trained without it.
+        folds: fold -> bundle that was trained without it. left_out: frame size -> the same.
+        report: is told of each network.
     """
-    fit_gate(bundle, data, kinds)
-    crowds = {
-        fold: gather(Analyzer(load_bundle(path)), data, kinds) for fold, path in folds.items()
-    }
-    return section([measure(crowd, fold) for fold, crowd in crowds.items()])
-
-
-def fit_gate(bundle: str | Path, data: str | Path, kinds: str | Path) -> Gate:
-    """Fit the gate of a bundle and write `gate.safetensors` into its folder."""
     loaded = load_bundle(bundle)
-    crowd = gather(Analyzer(loaded), data, kinds)
-    keep = ~np.isin(crowd.kinds, RESEARCH_ONLY)
-    gate = fit(crowd.summaries[keep], crowd.kinds[keep].tolist(), crowd.folds[keep])
+    pictures = gather(data, kinds, loaded.config.network.size)
+    fit_gate(loaded, look(Analyzer(loaded), pictures))
+    report("fitted")
+
+    def seen(path: Path) -> Crowd:
+        report(path.name)
+        return look(Analyzer(load_bundle(path)), pictures)
+
+    measured = [measure(seen(path), fold) for fold, path in folds.items()]
+    unseen = {s: measure_frame_size(seen(path), s) for s, path in left_out.items()}
+    return section(measured, unseen)
+
+
+def fit_gate(loaded: Bundle, crowd: Crowd) -> Gate:
+    """Fit the gate of a bundle and write `gate.safetensors` into its folder."""
+    gate = _fit(crowd, ~np.isin(crowd.pictures.kinds, RESEARCH_ONLY))
     gate.save(loaded.path / "gate.safetensors", loaded.weights_sha256)
     return gate
 
@@ -120,45 +164,74 @@ def measure(crowd: Crowd, fold: int) -> dict[str, Any]:
         crowd: of a network that was trained without `fold`.
 
     Returns:
-        accepted (liver images of the fold), by frame size too; caught per kind when half of the
-        kind was known ("known") and when the kind never was ("unknown"), as [hits, n]; the AUROC
-        of the margin for each unknown kind.
+        accepted (liver images of the fold, their own size and small), strata (the same by frame
+        size), bare (rectangles from within their sectors); caught per kind when half of the kind
+        was known ("known") and when the kind never was ("unknown"), as [hits, n]; the AUROC of
+        the margin for each unknown kind.
     """
-    liver = crowd.kinds == LIVER
-    usable = ~np.isin(crowd.kinds, RESEARCH_ONLY)
-    seen = ~(liver & (crowd.folds == fold))
-    half = np.arange(len(liver)) % 2 == 0
-    known = _fit(crowd, seen & usable & (liver | half))
-    test = liver & (crowd.folds == fold)
-    passed = _margins(known, crowd, test) >= 0
-    result: dict[str, Any] = {"accepted": [int(passed.sum()), len(passed)], "strata": {}}
-    for stratum in np.unique(crowd.strata[test]):
-        own = passed[crowd.strata[test] == stratum]
-        result["strata"][str(stratum)] = [int(own.sum()), len(own)]
+    p = crowd.pictures
+    liver, usable = p.kinds == LIVER, ~np.isin(p.kinds, RESEARCH_ONLY)
+    own = liver & (p.folds == fold)
+    seen, half = usable & ~own, np.arange(len(liver)) % 2 == 0
+    known = _fit(crowd, seen & (liver | half))
+    test = own & (p.shapes != BARE)
+    result: dict[str, Any] = _accepted(known, crowd, own)
+    result["strata"] = {
+        str(stratum): _passed(known, crowd, test & (p.strata == stratum))
+        for stratum in np.unique(p.strata[test])
+    }
     result["known"], result["unknown"], result["auroc"] = {}, {}, {}
-    for kind in sorted(set(crowd.kinds.tolist()) - {LIVER}):
-        mine = crowd.kinds == kind
-        caught = _margins(known, crowd, mine & ~half) < 0
+    for kind in sorted(set(p.kinds.tolist()) - {LIVER}):
+        mine = p.kinds == kind
         if kind not in RESEARCH_ONLY:
+            caught = _margins(known, crowd, mine & ~half) < 0
             result["known"][kind] = [int(caught.sum()), len(caught)]
-        without = _fit(crowd, seen & usable & ~mine)
-        margins, own = _margins(without, crowd, mine), _margins(without, crowd, test)
+        without = _fit(crowd, seen & ~mine)
+        margins, livers = _margins(without, crowd, mine), _margins(without, crowd, test)
         result["unknown"][kind] = [int((margins < 0).sum()), len(margins)]
-        result["auroc"][kind] = float((own[:, None] > margins[None]).mean())
+        result["auroc"][kind] = float((livers[:, None] > margins[None]).mean())
     return result
 
 
+def measure_frame_size(crowd: Crowd, stratum: str) -> dict[str, list[int]]:
+    """Liver images of a frame size that neither the gate nor its network has seen; see `measure`.
+
+    Args:
+        crowd: of a network that was trained without `stratum`.
+    """
+    p = crowd.pictures
+    own = (p.kinds == LIVER) & (p.strata == stratum)
+    return _accepted(_fit(crowd, ~own & ~np.isin(p.kinds, RESEARCH_ONLY)), crowd, own)
+
+
+def _accepted(gate: Gate, crowd: Crowd, own: NDArray[np.bool_]) -> dict[str, Any]:
+    bare = crowd.pictures.shapes == BARE
+    found = {"accepted": own & ~bare, "bare": own & bare}
+    return {name: _passed(gate, crowd, which) for name, which in found.items()}
+
+
+def _passed(gate: Gate, crowd: Crowd, which: NDArray[np.bool_]) -> list[int]:
+    margins = _margins(gate, crowd, which)
+    return [int((margins >= 0).sum()), len(margins)]
+
+
 def _fit(crowd: Crowd, keep: NDArray[np.bool_]) -> Gate:
-    return fit(crowd.summaries[keep], crowd.kinds[keep].tolist(), crowd.folds[keep])
+    """Rectangles are fitted too, but whole scans set the limits: else more strangers would pass."""
+    p = crowd.pictures
+    kinds, judged = p.kinds[keep].tolist(), p.shapes[keep] != BARE
+    return fit(crowd.summaries[keep], kinds, p.folds[keep], judged=judged)
 
 
 def _margins(gate: Gate, crowd: Crowd, which: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.array([verdict.margin for verdict in gate.judge(crowd.summaries[which])])
 
 
-def section(measured: Sequence[dict[str, Any]]) -> str:
-    """The model card's section; all of its numbers come from `measure`, pooled over folds."""
-    accepted = _pool([m["accepted"] for m in measured])
+def section(
+    measured: Sequence[dict[str, Any]], unseen: Mapping[str, Mapping[str, list[int]]]
+) -> str:
+    """The model card's section; all of its numbers come from `measure`, pooled over folds, and
+    `measure_frame_size`."""
+    accepted, bare = (_pool([m[name] for m in measured]) for name in ("accepted", "bare"))
     lines = [
         "## Is it a liver ultrasound?",
         "",
@@ -166,16 +239,20 @@ def section(measured: Sequence[dict[str, Any]]) -> str:
         "not seen the liver images; a kind is either known to the gate (half of it fitted, the "
         "other half shown) or was never seen in fitting, which is what a gate meets in use. "
         "95 % Wilson intervals; every liver image counts twice, in its own size and small, so "
-        "theirs are somewhat narrow.",
+        "theirs are somewhat narrow. A rectangle is cut from within the sector, as a linear probe "
+        "or a cropped picture shows it; an unseen frame size is one that neither the network nor "
+        "its gate was given.",
         "",
-        f"Liver images accepted: {accepted}.",
+        f"Liver images accepted: {accepted}. Rectangles without an outline: {bare}.",
         "",
-        "| frame size | accepted |",
-        "| --- | --- |",
+        "| frame size | accepted | when unseen | rectangles, when unseen |",
+        "| --- | --- | --- | --- |",
     ]
     for stratum in sorted({s for m in measured for s in m["strata"]}):
         pairs = [m["strata"][stratum] for m in measured if stratum in m["strata"]]
-        lines.append(f"| {stratum} | {_pool(pairs)} |")
+        new = unseen.get(stratum)
+        others = [_pool([new[name]]) if new else "-" for name in ("accepted", "bare")]
+        lines.append(f"| {stratum} | {_pool(pairs)} | {' | '.join(others)} |")
     lines += ["", "| kind | stopped, known | stopped, never seen | AUROC, never seen |"]
     lines += ["| --- | --- | --- | --- |"]
     groups: dict[str, list[list[int]]] = {"other ultrasound": [], "no ultrasound": []}

@@ -10,8 +10,7 @@ import numpy as np
 
 from hcc_xai import metrics
 from hcc_xai.explain import KINDS
-from hcc_xai.free_response import curve
-from hcc_xai.summary import LEAST_SHARES, Row, Table, frame_baseline, moved_by_looks
+from hcc_xai.summary import Row, Table, frame_baseline, moved_by_looks
 
 Summary = Mapping[str, Any]
 _SIGNED = ("_change",)  # figures that can be negative, and show their sign
@@ -220,9 +219,10 @@ def show(figure: Mapping[str, Any], *, signed: bool = False) -> str:
     return f"{figure['value']:{sign}.3f}{interval}"
 
 
-def pictures(rows: Sequence[Row], path: str | Path, *, summary: Summary | None = None) -> None:
-    """The figures as pictures, one PNG: ROC, lesion Dice, evidence, free response, behaviour, and
-    (from the summary) malignant against benign on each frame size, seen in training and not."""
+def pictures(rows: Sequence[Row], path: str | Path, summary: Summary) -> None:
+    """The figures as pictures, one PNG: ROC, lesion Dice, evidence, behaviour, and (from the
+    summary) free response, and malignant against benign on each frame size, seen in training and
+    not."""
     from matplotlib.figure import Figure as Canvas
 
     t = Table(rows, np.ones((1, len(rows))))
@@ -235,11 +235,11 @@ def pictures(rows: Sequence[Row], path: str | Path, *, summary: Summary | None =
     )
     shares = {k: t.column("shares", "truth", k, "lesion")[~np.isnan(dices)] for k in KINDS}
     _draw_histogram(axes[2], shares, "share of the map in the true lesion")
-    points = curve(rows, LEAST_SHARES[1])
+    points = summary["free_response_curve"]
     axes[3].plot([p["false_per_image"] for p in points], [p["hit"] for p in points], marker=".")
     axes[3].set(xlabel="false parts an image", ylabel="lesions hit", title="free response")
     _draw_behaviour(axes[4], t)
-    _draw_strata(axes[5], summary or {"strata": [], "left_out": []})
+    _draw_strata(axes[5], summary)
     for axis in axes:
         if axis.get_legend_handles_labels()[0]:
             axis.legend()

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -32,6 +31,7 @@ from hcc_xai.data import LESION, Record, Sample, cached_samples, plain, sampling
 from hcc_xai.errors import DataError, unknown
 from hcc_xai.explain import KINDS
 from hcc_xai.losses import losses
+from hcc_xai.metrics import dice
 from hcc_xai.network import Network, NetworkConfig, sector_of
 
 _ENOUGH = 0.4  # share of the lesion in a view that its grade can be told from
@@ -439,9 +439,9 @@ def validate(network: Network, samples: Sequence[Sample]) -> dict[str, float]:
                 answer = labels.index(sample.record.label)
                 logs.append(-float(logits.log_softmax(0)[answer]))
                 hits.append(int(logits.argmax()) == answer)
-                livers.append(_overlap(masks[0], truth > 0))
+                livers.append(dice(masks[0], truth > 0))
                 if (truth == LESION).any():
-                    dices.append(_overlap(masks[1], truth == LESION))
+                    dices.append(dice(masks[1], truth == LESION))
     lesion = float(np.mean(dices)) if dices else 0.0
     row = {
         "val_log": float(np.mean(logs)),
@@ -450,10 +450,6 @@ def validate(network: Network, samples: Sequence[Sample]) -> dict[str, float]:
         "val_lesion": lesion,
     }
     return {**row, "score": lesion - 0.5 * row["val_log"]}
-
-
-def _overlap(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    return 2 * float((found & truth).sum()) / max(1, int(found.sum()) + int(truth.sum()))
 
 
 def _draw_curves(rows: Sequence[dict[str, float]], path: Path) -> None:

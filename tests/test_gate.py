@@ -147,3 +147,82 @@ def test_the_page_shows_the_reason_and_no_answer_until_it_is_let_through(gated) 
     assert "data-value" in said and "Let through by hand" in said
     assert (through.overlay()[:10, -1] == draw.COLOURS["lesion"]).all()  # the bar that says so
     assert (gated.analyze(noise).overlay(kind=None, show=())[0] == stopped.image.pixels[0]).all()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A data folder of phantoms and a folder of noise and of stripes."""
+    import csv
+
+    import cv2
+
+    from hcc_xai.phantom import make, random_spec
+
+    data, kinds = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("kinds")
+    (data / "images").mkdir()
+    rows = [["name", "label", "fold", "stratum", "group", "note"]]
+    for i in range(40):
+        pixels = make(random_spec(i, shape=(120, 160))).pixels
+        cv2.imwrite(str(data / "images" / f"p{i}.png"), pixels)
+        rows.append([f"p{i}", "normal", i % 4, "ab"[i % 2], i, ""])
+    with (data / "index.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    rng, rows = np.random.default_rng(0), [["path", "kind"]]
+    for i in range(40):
+        noise = rng.integers(0, 255, (120, 160), dtype=np.uint8)
+        stripes = np.tile((np.arange(160) * (3 + i) % 255).astype(np.uint8), (120, 1))
+        bars = np.ascontiguousarray(np.rot90(stripes))
+        drawn = (("screenshot", noise), ("mammogram", stripes), ("photograph", bars))
+        for kind, picture in drawn:
+            cv2.imwrite(str(kinds / f"{kind}{i}.png"), picture)
+            rows.append([f"{kind}{i}.png", kind])
+    with (kinds / "index.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return data, kinds
+
+
+def test_screening_fits_the_gate_and_measures_others_on_what_they_never_saw(
+    pictures: tuple[Path, Path], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from hcc_xai import load
+    from hcc_xai.screen import screen
+
+    shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    told: list[str] = []
+    said = screen(
+        tmp_path / "bundle",
+        *pictures,
+        folds={0: tiny_bundle, 1: tiny_bundle},
+        left_out={"a": tiny_bundle},
+        report=told.append,
+    )
+    assert told == ["fitted", "tiny", "tiny", "tiny"]
+    model = load(tmp_path / "bundle", device="cpu")
+    assert model._gate is not None
+    assert set(model._gate.kinds) == {
+        LIVER,
+        "screenshot",
+        "photograph",
+    }  # mammograms are for research only
+    noise = np.random.default_rng(7).integers(0, 255, (120, 160), dtype=np.uint8)
+    assert not model.analyze(noise).accepted
+    lines = {line.split(" | ")[0]: line for line in said.splitlines()}
+    assert lines["| a"].count("n = ") == 3 and lines["| b"].count("n = ") == 1
+    assert "n = 20" in lines["| a"] and "| - | - |" in lines["| b"]
+    assert "not fitted (research only)" in lines["| mammogram"]
+    assert "n = 80" in lines["| screenshot"]  # 40, of two networks
+
+
+def test_a_rectangle_from_within_holds_nothing_else() -> None:
+    from hcc_xai.geometry import find_sector
+    from hcc_xai.phantom import make, random_spec
+    from hcc_xai.screen import within
+
+    for seed in range(6):
+        sector = find_sector(make(random_spec(seed, shape=(240, 320))).pixels)
+        box = within(sector)
+        assert sector[box].mean() > 0.99
+        height, width = sector[box].shape
+        assert width == pytest.approx(4 * height / 3, abs=3) and height > 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from hcc_xai.calibration import Outlines
 from hcc_xai.measure import caliper, find_lesions, whole_organ
@@ -63,6 +64,23 @@ def test_depth_is_measured_from_the_face() -> None:
 def test_caliper_of_a_square() -> None:
     longest, across = caliper(np.array([[0, 0], [0, 3], [3, 0], [3, 3]], float))
     assert longest == pytest.approx(3 * 2**0.5) and across == pytest.approx(3 * 2**0.5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sizes_are_those_of_opencv_and_scipy(seed: int) -> None:
+    """The farthest pair of any ragged shape's points; both sides of a turned rectangle."""
+    rng = np.random.default_rng(seed)
+    ragged = rng.normal(0, (30, 12), (200, 2))
+    assert caliper(ragged)[0] == pytest.approx(pdist(ragged).max(), rel=1e-5)
+    corners = cv2.boxPoints(((150, 110), (90, 12), float(rng.uniform(0, 90))))
+    mask = cv2.fillPoly(np.zeros((220, 300), np.uint8), [np.rint(corners).astype(int)], 1) > 0
+    lesion = find_lesions(np.zeros(mask.shape), mask, np.ones_like(mask))[0]
+    (_, sides, _) = cv2.minAreaRect(np.argwhere(mask).astype(np.float32))
+    diagonal = np.hypot(*(np.array(sides) + 1))
+    assert lesion.diameter_px == pytest.approx(diagonal, abs=2)
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    inside, rim = cv2.contourArea(contours[0]), len(contours[0])
+    assert lesion.area_px == inside + rim / 2 + 1  # Pick's theorem
 
 
 def test_an_organ_loses_islands_and_holes_and_keeps_its_large_parts() -> None:
