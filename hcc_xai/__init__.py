@@ -11,8 +11,9 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from hcc_xai.analysis import Analyzer, load
     from hcc_xai.errors import HccXaiError
-    from hcc_xai.explain import METHODS, Explanation, Method
+    from hcc_xai.explain import METHODS, Explanation, Method, agreement
     from hcc_xai.images import Image, Region, read
+    from hcc_xai.lirads import Suggestion
     from hcc_xai.measure import Lesion
     from hcc_xai.result import Analysis, Evidence, Flag
 
@@ -20,7 +21,8 @@ _HOMES = {
     "analysis": ("Analyzer", "load"),
     "result": ("Analysis", "Evidence", "Flag"),
     "errors": ("HccXaiError",),
-    "explain": ("METHODS", "Explanation", "Method"),
+    "explain": ("METHODS", "Explanation", "Method", "agreement"),
+    "lirads": ("Suggestion",),
     "images": ("Image", "Region", "read"),
     "measure": ("Lesion",),
 }
@@ -37,7 +39,9 @@ __all__ = [
     "Lesion",
     "Method",
     "Region",
+    "Suggestion",
     "__version__",
+    "agreement",
     "load",
     "read",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from hcc_xai import words
+from hcc_xai.attribution import SHARED, Task, layers
 from hcc_xai.behaviour import elsewhere, paint_over
 from hcc_xai.bundle import Bundle, BundleConfig, default_model, load_bundle
 from hcc_xai.calibration import Calibration, Outlines, softmax
+from hcc_xai.draw import own_scale
 from hcc_xai.errors import ArgumentError, BundleError, unknown
 from hcc_xai.explain import KINDS, Explanation, immediate, method_named
 from hcc_xai.gate import Gate
@@ -224,6 +226,7 @@ class Analyzer:
         against: str | None = None,
         layer: str | None = None,
         seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
     ) -> Explanation:
         """One map by one method; see `hcc_xai.METHODS`.
 
@@ -231,31 +234,49 @@ class Analyzer:
             image: what `analyze` takes, or an `Analysis` (whose maps are used again).
             label: the answer by default. against: show what speaks for `label` rather than for
             this one.
-            layer: None or "map", the shared map; methods that can explain others may take their
-            names.
+            layer: of the network, see `layers`; the shared map by default.
+            seed: of the methods that draw at random. progress: is told the share that is done, and
+            may raise to stop.
 
         Raises:
             ArgumentError: an unknown method, label or layer; the message names the known ones.
         """
         chosen = method_named(method)
-        if layer not in (None, "map"):
-            raise unknown("layer", layer, ("map",))
+        layer = layer or SHARED
+        known = self.layers if chosen.layered else (SHARED,)
+        if layer not in known:
+            raise unknown("layer", layer, known)
         start = time.perf_counter()
         answer = image if isinstance(image, Analysis) else self.analyze(image)
         label, labels = answer._known(label), list(answer.probabilities)
         if against is not None and answer._known(against) == label:
             raise ArgumentError(f"label and against are both {label!r}; they must differ")
-        rival = None if against is None else labels.index(against)
-        grid = chosen.function(answer._maps, labels.index(label), rival)
+        task = Task(
+            answer._maps,
+            labels.index(label),
+            None if against is None else labels.index(against),
+            answer.frame.to_network(answer.image.grey),
+            self.network,
+            layer,
+            seed,
+            progress,
+        )
+        grid = chosen.function(task)
+        kept = chosen.immediate and layer == SHARED  # the bundle knows how strong those are
         return Explanation(
             answer.frame.to_file(grid),
             method,
             label,
             against,
-            "map",
-            answer.scale(method),
+            layer,
+            answer.scale(method) if kept else own_scale(grid),
             time.perf_counter() - start,
         )
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that can be explained, first to last."""
+        return tuple(layers(self.network))
 
 
 def _calibration(bundle: Bundle) -> Calibration | None:

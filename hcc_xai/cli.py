@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("--method", default="grad-cam++")
     why.add_argument("--label")
     why.add_argument("--against")
+    why.add_argument("--layer", help="of the network; the one that both heads read by default")
+    why.add_argument("--seed", type=int, default=0, help="of the methods that draw at random (0)")
     why.add_argument("--frame", type=int)
     why.add_argument("--out", type=Path, default=Path("."))
     why.set_defaults(run=_explain)
@@ -210,7 +212,7 @@ def _stem(source: str, used: set[str]) -> str:
 def _explain(options: argparse.Namespace) -> int:
     from hcc_xai import draw
     from hcc_xai.analysis import load
-    from hcc_xai.explain import method_named
+    from hcc_xai.explain import METHODS, method_named
 
     method_named(options.method)
     analyzer = load(options.model)
@@ -219,14 +221,29 @@ def _explain(options: argparse.Namespace) -> int:
     except ImageError as error:
         print(f"{_one_line(options.file)}: {_one_line(error)}", file=sys.stderr)
         return 1
-    found = analyzer.explain(answer, options.method, label=options.label, against=options.against)
+    from tqdm import tqdm
+
+    with tqdm(total=100, unit="%", disable=METHODS[options.method].seconds_hint < 1) as bar:
+
+        def advance(share: float) -> None:
+            bar.update(round(100 * share) - bar.n)
+
+        found = analyzer.explain(
+            answer,
+            options.method,
+            label=options.label,
+            against=options.against,
+            layer=options.layer,
+            seed=options.seed,
+            progress=advance,
+        )
     picture = draw.overlay(
         answer.image.pixels,
         answer.sector,
         answer.masks,
         heat=found.map,
         scale=found.scale,
-        signed=bool((found.map < 0).any()),
+        signed=METHODS[found.method].signed,
     )
     options.out.mkdir(parents=True, exist_ok=True)
     stem = f"{Path(answer.image.source).stem}_{found.method.replace('+', 'p')}_{found.label}"

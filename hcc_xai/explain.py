@@ -9,7 +9,7 @@ hook, no second pass, no state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hcc_xai import attribution
+from hcc_xai.attribution import SHARED, Floats, Task
 from hcc_xai.errors import unknown
 
-Floats = NDArray[np.float32]
 KINDS = ("grad-cam++", "contribution")
 
 
@@ -103,39 +104,133 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to explain. `function(maps, index, against)` takes the immediate maps of one picture
-    (both (K, h, w)) and gives a (h, w) map; `seconds_hint` is for two CPU cores."""
+    """A way to explain.
 
-    function: Callable[[Mapping[str, Floats], int, int | None], Floats]
+    Attributes:
+        function: a `Task` -> a map of any resolution that covers the network's square.
+        title: for people. seconds_hint: on two CPU cores, for the bundle that ships.
+        paper: what to cite.
+        signed: whether it says what speaks against, too. layered: whether it explains any layer.
+        immediate: whether its map came with the answer already.
+    """
+
+    function: Callable[[Task], Floats]
     title: str
     seconds_hint: float
     paper: str
+    signed: bool = False
+    layered: bool = False
+    immediate: bool = False
 
 
-def _grad_cam_pp(maps: Mapping[str, Floats], index: int, against: int | None) -> Floats:
-    cam = maps["grad-cam++"]
-    found: Floats = cam[index] if against is None else np.maximum(cam[index] - cam[against], 0)
-    return found
+def _grad_cam_pp(task: Task) -> Floats:
+    if task.layer != SHARED:
+        return attribution.cam("GradCAMPlusPlus")(task)
+    cam = task.maps["grad-cam++"]
+    found: Floats = cam[task.index]
+    return found if task.against is None else np.maximum(found - cam[task.against], 0)
 
 
-def _contribution(maps: Mapping[str, Floats], index: int, against: int | None) -> Floats:
-    exact = maps["contribution"]
-    found: Floats = exact[index] if against is None else exact[index] - exact[against]
-    return found
+def _contribution(task: Task) -> Floats:
+    exact = task.maps["contribution"]
+    found: Floats = exact[task.index]
+    return found if task.against is None else found - exact[task.against]
 
 
+_cam = attribution.cam
 METHODS: dict[str, Method] = {
     "grad-cam++": Method(
         _grad_cam_pp,
         "Grad-CAM++",
         0.05,
         "Chattopadhay et al. 2018, Grad-CAM++, doi 10.1109/WACV.2018.00097",
+        layered=True,
+        immediate=True,
     ),
     "contribution": Method(
         _contribution,
         "Contribution (exact)",
         0.05,
         "Draelos and Carin 2020, HiResCAM, arXiv 2011.08891",
+        signed=True,
+        immediate=True,
+    ),
+    "grad-cam": Method(
+        _cam("GradCAM"),
+        "Grad-CAM",
+        0.2,
+        "Selvaraju et al. 2017, Grad-CAM, doi 10.1109/ICCV.2017.74",
+        layered=True,
+    ),
+    "hires-cam": Method(
+        _cam("HiResCAM", signed=True),
+        "HiRes-CAM",
+        0.2,
+        "Draelos and Carin 2020, HiResCAM, arXiv 2011.08891",
+        signed=True,
+        layered=True,
+    ),
+    "layer-cam": Method(
+        _cam("LayerCAM"),
+        "Layer-CAM",
+        0.2,
+        "Jiang et al. 2021, LayerCAM, doi 10.1109/TIP.2021.3089943",
+        layered=True,
+    ),
+    "score-cam": Method(
+        _cam("ScoreCAM"),
+        "Score-CAM",
+        4,
+        "Wang et al. 2020, Score-CAM, doi 10.1109/CVPRW50498.2020.00020",
+        layered=True,
+    ),
+    "ablation-cam": Method(
+        _cam("AblationCAM"),
+        "Ablation-CAM",
+        4,
+        "Desai and Ramaswamy 2020, Ablation-CAM, doi 10.1109/WACV45572.2020.9093360",
+        layered=True,
+    ),
+    "eigen-cam": Method(
+        _cam("EigenCAM"),
+        "Eigen-CAM (blind to the class)",
+        2,
+        "Muhammad and Yeasin 2020, Eigen-CAM, arXiv 2008.00299",
+        layered=True,
+    ),
+    "integrated-gradients": Method(
+        attribution.integrated_gradients,
+        "Integrated Gradients",
+        3,
+        "Sundararajan et al. 2017, Axiomatic Attribution, arXiv 1703.01365",
+        signed=True,
+    ),
+    "smooth-grad": Method(
+        attribution.smooth_grad,
+        "SmoothGrad",
+        2,
+        "Smilkov et al. 2017, SmoothGrad, arXiv 1706.03825",
+    ),
+    "gradient-shap": Method(
+        attribution.gradient_shap,
+        "Gradient SHAP",
+        3,
+        "Lundberg and Lee 2017, A Unified Approach, arXiv 1705.07874",
+        signed=True,
+    ),
+    "occlusion": Method(
+        attribution.occlusion,
+        "Occlusion",
+        9,
+        "Zeiler and Fergus 2014, Visualizing CNNs, arXiv 1311.2901",
+        signed=True,
+    ),
+    "kernel-shap": Method(
+        attribution.kernel_shap,
+        "Kernel SHAP of superpixels",
+        9,
+        "Lundberg and Lee 2017, A Unified Approach, arXiv 1705.07874",
+        signed=True,
     ),
 }
 
@@ -149,3 +244,24 @@ def method_named(name: str) -> Method:
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     return METHODS[name]
+
+
+def agreement(maps: Sequence[NDArray[np.float32]], sector: NDArray[np.bool_]) -> Floats:
+    """How alike maps order the places of the sector: Spearman's rank correlation.
+
+    Args:
+        maps: M of (H, W). sector: (H, W).
+
+    Returns:
+        (M, M) float32, -1 to 1; NaN where a map is the same everywhere.
+    """
+    from scipy.stats import rankdata
+
+    step = max(1, max(sector.shape) // 160)  # neighbours say the same: every few pixels will do
+    inside = sector[::step, ::step]
+    ranks = np.stack([rankdata(m[::step, ::step][inside]) for m in maps])
+    ranks -= ranks.mean(1, keepdims=True)
+    lengths = np.linalg.norm(ranks, axis=1)
+    with np.errstate(invalid="ignore"):
+        found: Floats = ((ranks @ ranks.T) / np.outer(lengths, lengths)).astype(np.float32)
+    return found

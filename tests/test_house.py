@@ -27,6 +27,7 @@ ROOMS = [
     "gate",
     "hub",
     "bundle",
+    "attribution",
     "explain",
     "measure",
     "graphics",

@@ -220,6 +220,10 @@ def test_explain_answers_as_python_does(client: Client, tiny: Analyzer, png: Pat
     expected = tiny.explain(png, "contribution", label="malignant", against="benign")
     assert found["largest"] == pytest.approx(float(expected.map.max()), rel=1e-4)
     assert shown(picture).shape == (150, 200, 3)
+    slow, _ = client.predict(
+        handle_file(png), "layer-cam", layer=tiny.layers[1], api_name="/explain"
+    )
+    assert (slow["method"], slow["layer"]) == ("layer-cam", tiny.layers[1])
 
 
 def test_eight_at_once_get_the_answer_of_one(page: Served, client: Client, png: Path) -> None:

@@ -47,13 +47,15 @@ class Endpoints:
             accept = gr.Checkbox(False, label="accept")
             language = gr.Dropdown(list(texts.NAMES), value="en", label="language")
             method = gr.Dropdown(list(METHODS), value=KINDS[0], label="method")
+            layer = gr.Dropdown(list(analyzer.layers), value=None, label="layer")
+            seed = gr.Number(0, label="seed", precision=0)
             numbers = gr.JSON(label="answer")
             pictures = [gr.Image(label=name, format="png") for name in ("overlay", *_MASKS)]
             analyze, explain = gr.Button(), gr.Button()
         given = [file, frame, spacing, label, kind, scale, opacity, colours, evidence, language]
         given.append(accept)
         analyze.click(self.analyze, given, [numbers, *pictures], api_name="analyze", **MODEL)
-        given = [file, method, label, against, frame, scale, opacity, language]
+        given = [file, method, label, against, frame, scale, opacity, language, layer, seed]
         explain.click(self.explain, given, [numbers, pictures[0]], api_name="explain", **SLOW)
 
     def analyze(
@@ -102,12 +104,16 @@ class Endpoints:
         scale: str = "absolute",
         opacity: float = 0.6,
         language: str = "en",
+        layer: str | None = None,
+        seed: int = 0,
     ) -> tuple[Any, ...]:
         """One map by one method: what speaks for a label (rather than another)."""
 
         def run() -> tuple[Any, ...]:
             a = self._read(file, frame, None, accept=False)
-            found = self.analyzer.explain(a, method, label=label, against=against)
+            found = self.analyzer.explain(
+                a, method, label=label, against=against, layer=layer, seed=seed
+            )
             picture = draw.overlay(
                 a.image.pixels,
                 a.sector,
@@ -115,7 +121,7 @@ class Endpoints:
                 heat=found.map,
                 scale=found.scale if scale == "absolute" else draw.own_scale(found.map),
                 opacity=opacity,
-                signed=bool((found.map < 0).any()),
+                signed=METHODS[method].signed,
             )
             told = {**found.to_dict(), "accepted": a.accepted}
             return told, *self.answers.hand_out({"overlay.png": draw.png(a.marked(picture))})

@@ -101,6 +101,10 @@ class Layout:
             self.show = add(_named(show, "show"), label="show", choices=layers)
             opacity = slider(0, 1, 0.6, step=0.05, label=i18n("opacity"))
             self.opacity = add(_named(opacity, "opacity"), label="opacity")
+            colours = gr.Dropdown(
+                list(draw.COLOUR_MAPS), value=draw.COLOUR_MAPS[0], label=i18n("colours")
+            )
+            self.colours = add(_named(colours, "colours"), label="colours")
             frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False)
             self.frame = add(_named(frame, "frame"), label="frame")
         with gr.Row(elem_classes="controls"):
@@ -112,10 +116,6 @@ class Layout:
             scales = partial(_choices, ("own", "absolute"))
             scale = gr.Radio(scales("en"), value="absolute", label=i18n("scale"))
             self.scale = add(_named(scale, "scale"), label="scale", choices=scales)
-            colours = gr.Dropdown(
-                list(draw.COLOUR_MAPS), value=draw.COLOUR_MAPS[0], label=i18n("colours")
-            )
-            self.colours = add(_named(colours, "colours"), label="colours")
         for dropdown in (self.label, self.colours):
             dropdown.filterable = False  # a list to choose from, nothing to type
 
