@@ -21,6 +21,7 @@ from hcc_xai.calibration import Calibration, Outlines, softmax
 from hcc_xai.draw import own_scale
 from hcc_xai.errors import ArgumentError, BundleError, unknown
 from hcc_xai.explain import KINDS, Explanation, immediate, method_named
+from hcc_xai.faithfulness import Faithfulness, check
 from hcc_xai.gate import Gate
 from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.images import Image, Source, Spacing, read
@@ -28,6 +29,9 @@ from hcc_xai.network import sector_of
 from hcc_xai.result import Analysis, Evidence, Flag
 
 __all__ = ["Analysis", "Analyzer", "Evidence", "Flag", "load", "pick_device", "with_spacing"]
+
+
+_BATCH = 8
 
 
 def pick_device() -> torch.device:
@@ -248,19 +252,11 @@ class Analyzer:
             raise unknown("layer", layer, known)
         start = time.perf_counter()
         answer = image if isinstance(image, Analysis) else self.analyze(image)
-        label, labels = answer._known(label), list(answer.probabilities)
+        label = answer._known(label)
         if against is not None and answer._known(against) == label:
             raise ArgumentError(f"label and against are both {label!r}; they must differ")
-        task = Task(
-            answer._maps,
-            labels.index(label),
-            None if against is None else labels.index(against),
-            answer.frame.to_network(answer.image.grey),
-            self.network,
-            layer,
-            seed,
-            progress,
-        )
+        task = self._task(answer, label, against)
+        task = replace(task, layer=layer, seed=seed, progress=progress)
         grid = chosen.function(task)
         kept = chosen.immediate and layer == SHARED  # the bundle knows how strong those are
         return Explanation(
@@ -271,6 +267,49 @@ class Analyzer:
             layer,
             answer.scale(method) if kept else own_scale(grid),
             time.perf_counter() - start,
+        )
+
+    def check(
+        self,
+        answer: Analysis,
+        explanation: Explanation,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Faithfulness:
+        """Whether an explanation of an answer tells the truth: see `faithfulness`.
+
+        Runs the network on some 150 pictures. Of a contrast, the label's probability is watched.
+
+        Args:
+            progress: is told the share that is done, and may raise to stop.
+        """
+        task = self._task(answer, explanation.label)
+        index = list(answer.probabilities).index(explanation.label)
+
+        def predict(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+            starts = range(0, len(inputs), _BATCH)
+            logits = [self.forward(inputs[i : i + _BATCH])["logits"] for i in starts]
+            return self._chances(np.concatenate(logits).astype(np.float64))[:, index]
+
+        return check(
+            predict,
+            task.input,
+            task.blurred[0, 0].numpy(),
+            answer.frame.shrink(explanation.map),
+            label=explanation.label,
+            seed=seed,
+            progress=progress,
+        )
+
+    def _task(self, answer: Analysis, label: str, against: str | None = None) -> Task:
+        labels = list(answer.probabilities)
+        return Task(
+            answer._maps,
+            labels.index(label),
+            None if against is None else labels.index(against),
+            answer.frame.to_network(answer.image.grey),
+            self.network,
         )
 
     @property

@@ -85,14 +85,18 @@ class _Score(nn.Module):
     """A private copy that says one number of each picture: the label's logit, or how far it is
     above the other's. (B, 1, S, S) -> (B, 1).
 
-    Whatever a method makes of the picture, the sector stays that of the original.
+    Whatever a method makes of the picture, the sector stays that of the original. What lies below
+    the shared map changes the lesion's mask, too, and with it where the grade looks: gradients go
+    through both (`held` False), or they would tell half of it.
     """
 
-    def __init__(self, task: Task, *, passes: int, offset: Tensor | None = None) -> None:
+    def __init__(
+        self, task: Task, *, passes: int, offset: Tensor | None = None, held: bool = False
+    ) -> None:
         super().__init__()
         self.network = copy.deepcopy(task.network).eval().requires_grad_(True)
         self.shared = nn.Identity()
-        self.task, self.passes, self.done = task, max(1, passes), 0
+        self.task, self.passes, self.done, self.held = task, max(1, passes), 0, held
         device = next(self.network.parameters()).device
         self.seen = (task.picture >= 0).to(device)
         self.offset = None if offset is None else offset.to(device)
@@ -107,7 +111,7 @@ class _Score(nn.Module):
         x = x if self.offset is None else x + self.offset
         x = torch.where(self.seen, x.clamp(0, 1), -1.0)
         shared = self.shared(self.network.features(x))
-        return self.network.heads(shared, sector_of(x)).logits
+        return self.network.heads(shared, sector_of(x), held=self.held).logits
 
     def forward(self, x: Tensor) -> Tensor:
         self.done += len(x)
@@ -163,7 +167,7 @@ def cam(name: str, *, signed: bool = False) -> Callable[[Task], Floats]:
             score = _Chance(task, passes=2 + channels)
             more = {"ablation_layer": AblationLayer(), "batch_size": _BATCH}
         else:
-            score = _Score(task, passes=1)
+            score = _Score(task, passes=1, held=task.layer == SHARED)
         x = x.to(score.seen.device)
         for module in (library.score_cam, library.ablation_cam):
             module.tqdm = SimpleNamespace(tqdm=lambda some: some)  # no bars of theirs

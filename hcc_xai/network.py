@@ -138,7 +138,9 @@ class Network(nn.Module):
             top = F.interpolate(top, size=size, mode="bilinear", align_corners=False)
         return self.last(top) * sector_of(x), _summary(found, x)
 
-    def heads(self, shared: Tensor, sector: Tensor, lesion: Tensor | None = None) -> Outputs:
+    def heads(
+        self, shared: Tensor, sector: Tensor, lesion: Tensor | None = None, *, held: bool = True
+    ) -> Outputs:
         """Masks and grades from the shared map.
 
         The grades read the map pooled twice, over the sector and over the predicted lesion (its
@@ -154,9 +156,11 @@ class Network(nn.Module):
             sector: (B, 1, h, w) from `sector_of`.
             lesion: (B, 1, h, w) of 0 to 1, to pool over another lesion than the predicted one
                 (training does, over the true one).
+            held: whether the soft mask is a constant to gradients.
         """
         masks = self.mask_head(shared)
-        lesion = ((masks[:, 1:2].sigmoid() if lesion is None else lesion) * sector).detach()
+        lesion = (masks[:, 1:2].sigmoid() if lesion is None else lesion) * sector
+        lesion = lesion.detach() if held else lesion
         pools = torch.cat(
             [
                 sector / sector.sum((2, 3), keepdim=True).clamp(min=1),

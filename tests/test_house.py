@@ -29,6 +29,7 @@ ROOMS = [
     "bundle",
     "attribution",
     "explain",
+    "faithfulness",
     "measure",
     "graphics",
     "quality",

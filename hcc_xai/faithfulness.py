@@ -1,0 +1,160 @@
+"""Does a heatmap tell the truth? What it marks is hidden, or shown alone, and the answer is watched.
+
+Hidden means blurred, as black is itself evidence in ultrasound. The map is held against random
+maps with the same power spectrum, and so the same smoothness: one that does no better says
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcc_xai.errors import ArgumentError
+
+Floats = NDArray[np.float32]
+Predict = Callable[[Floats], NDArray[np.float64]]  # (N, S, S) -> (N,) of 0 to 1
+STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # share of the sector
+_TENTH = STEPS.index(0.1)
+RANDOM = 10  # random maps
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """How an answer follows a map.
+
+    Attributes:
+        label: whose probability is watched. steps: share of the sector that is hidden or shown.
+        deletion: probability when the map's highest places are hidden first (Petsiuk et al. 2018;
+            low is good). insertion: when they are shown first, on blurred tissue (high is good).
+        deletion_auc, insertion_auc: areas under both, over the steps.
+        random_deletion, random_insertion: the same curves, mean over random maps as smooth as this.
+        better_than: share of the random maps whose insertion less deletion is below this map's.
+    """
+
+    label: str
+    steps: tuple[float, ...]
+    deletion: tuple[float, ...]
+    insertion: tuple[float, ...]
+    deletion_auc: float
+    insertion_auc: float
+    random_deletion: tuple[float, ...]
+    random_insertion: tuple[float, ...]
+    better_than: float
+
+    @property
+    def before(self) -> float:
+        """The probability of the picture as it is."""
+        return self.deletion[0]
+
+    @property
+    def tenth(self) -> float:
+        """The probability with the highlighted tenth of the sector hidden."""
+        return self.deletion[_TENTH]
+
+    @property
+    def random_tenth(self) -> float:
+        """The same with a random tenth hidden."""
+        return self.random_deletion[_TENTH]
+
+    @property
+    def score(self) -> float:
+        """Insertion less deletion, above what random maps reach; 0 says nothing, at most 1."""
+        chance = area(self.steps, self.random_insertion) - area(self.steps, self.random_deletion)
+        return self.insertion_auc - self.deletion_auc - chance
+
+    @property
+    def holds(self) -> bool:
+        """Whether the map does better than all random ones but, at most, a tenth of them."""
+        return self.better_than >= 0.9
+
+    def to_dict(self) -> dict[str, Any]:
+        curves = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {**curves, "score": self.score, "holds": self.holds}
+
+
+def check(
+    predict: Predict,
+    grey: Floats,
+    blurred: Floats,
+    heat: Floats,
+    *,
+    label: str = "",
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Faithfulness:
+    """Deletion and insertion of a map and of ten random ones.
+
+    Args:
+        predict: the probability that is watched. grey, blurred: (S, S), -1 outside the sector.
+        heat: (S, S); what speaks against does not count. seed: of the random maps and of ties.
+        progress: is told the share that is done, and may raise to stop.
+
+    Raises:
+        ArgumentError: shapes that do not fit, or nothing to see.
+    """
+    inside = grey >= 0
+    if not grey.shape == blurred.shape == heat.shape or not inside.any():
+        raise ArgumentError(f"picture, blurred picture and map are {grey.shape}, {heat.shape}")
+    rng = np.random.default_rng(seed)
+    heat = np.where(inside, np.maximum(heat, 0), 0).astype(np.float32)
+    maps = [heat, *(surrogate(heat, rng) for _ in range(RANDOM))]
+    ends = predict(np.stack([grey, blurred]))
+    found = []
+    for number, one in enumerate(maps, 1):
+        masks = [_highest(one, inside, share, rng) for share in STEPS[1:-1]]
+        hidden = [np.where(mask, blurred, grey) for mask in masks]
+        shown = [np.where(mask, grey, blurred) for mask in masks]
+        middle = predict(np.stack(hidden + shown)).tolist()
+        half = len(masks)
+        found.append(
+            (
+                (float(ends[0]), *middle[:half], float(ends[1])),
+                (float(ends[1]), *middle[half:], float(ends[0])),
+            )
+        )
+        progress(number / len(maps))
+    gains = [area(STEPS, up) - area(STEPS, down) for down, up in found]
+    deletion, insertion = found[0]
+    chance = np.mean(found[1:], axis=0)
+    return Faithfulness(
+        label,
+        STEPS,
+        deletion,
+        insertion,
+        area(STEPS, deletion),
+        area(STEPS, insertion),
+        tuple(chance[0].tolist()),
+        tuple(chance[1].tolist()),
+        float(np.mean([gain < gains[0] for gain in gains[1:]])),
+    )
+
+
+def area(steps: Sequence[float], values: Sequence[float]) -> float:
+    """Under a curve, by the trapezoidal rule."""
+    return float(np.trapezoid(values, steps))
+
+
+def surrogate(heat: Floats, rng: np.random.Generator) -> Floats:
+    """A random map with the same power spectrum: the phases of noise (Theiler et al. 1992)."""
+    noise = np.fft.rfft2(rng.normal(size=heat.shape))
+    phases = noise / np.maximum(abs(noise), 1e-12)
+    spread = np.fft.irfft2(abs(np.fft.rfft2(heat)) * phases, s=heat.shape)
+    found: Floats = spread.astype(np.float32)
+    return found
+
+
+def _highest(
+    heat: Floats, inside: NDArray[np.bool_], share: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """The highest share of the sector's pixels; ties are broken by chance."""
+    rows, cols = np.nonzero(inside)
+    count = round(share * len(rows))
+    order = np.lexsort((rng.random(len(rows)), -heat[rows, cols]))[:count]
+    mask = np.zeros_like(inside)
+    mask[rows[order], cols[order]] = True
+    return mask
