@@ -1,4 +1,4 @@
-"""Does a heatmap tell the truth? What it marks is hidden, or shown alone, and the answer is watched.
+"""Does a heatmap tell the truth? What it marks is hidden, or shown alone; the answer is watched.
 
 Hidden means blurred, as black is itself evidence in ultrasound. The map is held against random
 maps with the same power spectrum, and so the same smoothness: one that does no better says
@@ -33,7 +33,7 @@ class Faithfulness:
             low is good). insertion: when they are shown first, on blurred tissue (high is good).
         deletion_auc, insertion_auc: areas under both, over the steps.
         random_deletion, random_insertion: the same curves, mean over random maps as smooth as this.
-        better_than: share of the random maps whose insertion less deletion is below this map's.
+        better_than: share of the random maps, and of their negatives, that score less.
     """
 
     label: str
@@ -63,9 +63,9 @@ class Faithfulness:
 
     @property
     def score(self) -> float:
-        """Insertion less deletion, above what random maps reach; 0 says nothing, at most 1."""
-        chance = area(self.steps, self.random_insertion) - area(self.steps, self.random_deletion)
-        return self.insertion_auc - self.deletion_auc - chance
+        """Insertion less deletion, -1 to 1. Random maps reach 0 on average: to hide what one marks
+        is to show what its negative does."""
+        return self.insertion_auc - self.deletion_auc
 
     @property
     def holds(self) -> bool:
@@ -130,7 +130,7 @@ def check(
         area(STEPS, insertion),
         tuple(chance[0].tolist()),
         tuple(chance[1].tolist()),
-        float(np.mean([gain < gains[0] for gain in gains[1:]])),
+        float(np.mean([sign * gain < gains[0] for gain in gains[1:] for sign in (-1, 1)])),
     )
 
 

@@ -63,7 +63,14 @@ def test_random_maps_hold_about_as_often_as_chance_says() -> None:
         for i in range(40)
     ]
     assert 0.3 < np.mean(held) < 0.7
-    assert np.mean(np.array(held) >= 0.9) < 0.35
+    assert np.mean(np.array(held) >= 0.9) < 0.3
+
+
+def test_the_negative_of_a_map_scores_the_opposite() -> None:
+    grey, blurred, spot = _world()
+    heat = np.random.default_rng(2).normal(3, 0.5, (SIDE, SIDE)).astype(np.float32)  # all above 0
+    first, second = (check(_predict(spot), grey, blurred, m) for m in (heat, 6 - heat))
+    assert first.score == pytest.approx(-second.score, abs=0.03)
 
 
 def test_a_surrogate_is_as_smooth_and_lies_elsewhere() -> None:
