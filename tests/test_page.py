@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+import time
 import types
 import warnings
 from collections.abc import Iterator
@@ -29,13 +30,14 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from page_server import Served, alike, serve
 
-from hcc_xai import images, pixels, words
+from hcc_xai import METHODS, draw, images, pixels, words
 from hcc_xai.analysis import Analyzer, load
 from hcc_xai.errors import ImageError
 from hcc_xai.page import answer as html
 from hcc_xai.page import build, launch, memory, service, style, texts
 from hcc_xai.page.analyze import AnalyzeTab
 from hcc_xai.page.endpoints import Endpoints
+from hcc_xai.page.explain import ExplainTab
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.layout import EXAMPLES
 from hcc_xai.page.memory import KEPT_SECONDS, Answers, private_folder
@@ -496,6 +498,90 @@ def test_us_li_rads_is_asked_for_and_follows_the_millimetres(
     assert "según usted" in unescape(spanish[tab.lirads])
     again = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
     assert all(again[part]["value"] is None for part in tab.study[:-1])
+
+
+@pytest.fixture
+def explain(tiny: Analyzer, tab: AnalyzeTab) -> ExplainTab:
+    with gr.Blocks(analytics_enabled=False):
+        return ExplainTab(tiny, tab.answers, Labels(), gr.Radio())
+
+
+def told(updates: list[dict[Any, Any]], component: Any) -> list[Any]:
+    return [u[component] for u in updates if component in u]
+
+
+def test_maps_stand_side_by_side_and_are_tested(
+    tab: AnalyzeTab, explain: ExplainTab, tiny: Analyzer, png: Path
+) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    methods = ["contribution", "layer-cam", "occlusion"]
+    layer = tiny.layers[1]
+    given = ("en", methods, "malignant", "benign", layer, True)
+    updates = list(explain.run(VISITOR, *given))
+    assert [update["visible"] for update in updates[0].values() if isinstance(update, dict)] == [
+        True, True, True, False,
+    ]  # fmt: skip
+    a = tiny.analyze(png)
+    for name, (_, picture, said) in zip(methods, explain.cells, strict=False):
+        captions = told(updates, said)
+        assert f'data-method="{name}"' in captions[1] and 'data-verdict=""' in captions[1]
+        assert re.search('data-verdict="(holds|fails)"', captions[2])
+        assert "Hiding the highlighted tenth" in captions[2]
+        one = tiny.explain(
+            a,
+            name,
+            label="malignant",
+            against="benign",
+            layer=layer if name == "layer-cam" else None,
+        )
+        drawn = draw.overlay(
+            a.image.pixels,
+            a.sector,
+            a.masks,
+            heat=one.map,
+            scale=one.scale,
+            signed=name != methods[1],
+        )
+        assert np.array_equal(shown(told(updates, picture)[1]), drawn)
+        verdict = tiny.check(a, one)
+        assert f"from {verdict.before:.2f} to {verdict.tenth:.2f}" in unescape(captions[2])
+    assert "1.00" in told(updates, explain.table)[-1]
+    assert any("<progress" in said for said in told(updates, explain.progress))
+    assert told(updates, explain.progress)[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({1: []}, "at least one"),
+        ({1: list(METHODS)[:5]}, "at most four"),
+        ({2: "benign", 3: "benign"}, "with itself"),
+        ({4: "nowhere", 1: ["grad-cam"]}, "unknown layer"),
+    ],
+)
+def test_what_cannot_be_explained_is_a_sentence(
+    tab: AnalyzeTab, explain: ExplainTab, png: Path, change: dict[int, Any], part: str
+) -> None:
+    given: list[Any] = ["en", ["contribution"], "", "", "map", False]
+    assert "first" in list(explain.run(VISITOR, *given))[0][explain.progress]
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    for place, value in change.items():
+        given[place] = value
+    assert part in list(explain.run(VISITOR, *given))[-1][explain.progress]
+
+
+def test_a_visitor_who_leaves_stops_the_work(
+    tab: AnalyzeTab, explain: ExplainTab, png: Path
+) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    run = explain.run(VISITOR, "en", ["kernel-shap"] * 4, "", "", "map", True)
+    for update in run:
+        if "<progress" in str(update.get(explain.progress)):
+            break
+    run.close()
+    start = time.monotonic()
+    explain._pool.submit(int).result(timeout=5)  # the thread is free again
+    assert time.monotonic() - start < 2
 
 
 # --- words ---

@@ -22,6 +22,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
     from hcc_xai.page import style, texts
     from hcc_xai.page.analyze import AnalyzeTab
     from hcc_xai.page.endpoints import Endpoints
+    from hcc_xai.page.explain import ExplainTab
     from hcc_xai.page.labels import Labels
     from hcc_xai.page.memory import Answers
     from hcc_xai.page.model import ModelTab
@@ -39,6 +40,8 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
             with gr.Tabs(elem_id="tabs"):
                 with labels.add(gr.Tab(texts.i18n("analyze"), id="analyze"), label="analyze"):
                     tab = AnalyzeTab(analyzer, answers, labels, language)
+                with labels.add(gr.Tab(texts.i18n("explain"), id="explain"), label="explain"):
+                    ExplainTab(analyzer, answers, labels, language)
                 with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
                     ModelTab(analyzer, labels)
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)

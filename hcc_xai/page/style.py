@@ -221,6 +221,27 @@ body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch
 #spacing-note { padding: 0; } #spacing-note p { margin: 0; font-size: 12.5px; color: #ffb38a; }
 #downloads { gap: 5px; flex-wrap: wrap; }
 #downloads button { flex: 1 1 auto; min-width: 96px !important; font-size: 12px; font-weight: 400; padding: 4px 8px; }
+#explain-page { gap: 8px; }
+#explain-intro p { margin: 6px 0 0; font-size: 12.5px; color: #9aa5b1; max-width: 900px; }
+#explain-page .controls fieldset .wrap { flex-wrap: wrap; }
+#methods { flex: 1 1 100%; }
+#explain-class.block, #explain-against.block, #layer.block { width: 200px; }
+#check { flex: 0 0 auto; width: auto; min-width: 0 !important; align-self: flex-end; padding-bottom: 5px; }
+#explain-go, #explain-stop { flex: 0 0 auto; min-width: 90px !important; align-self: flex-end; height: 28px; }
+#explain-progress { min-height: 22px; } #explain-progress p { margin: 0; font-size: 12.5px; color: #c5ccd4; }
+#explain-progress .bad { color: #ffb38a; } #explain-progress progress { width: 160px; vertical-align: middle; }
+#explain-grid { gap: 10px; flex-wrap: wrap; align-items: flex-start; }
+#explain-grid .cell { flex: 1 1 300px; max-width: 720px; gap: 4px; }
+#explain-grid .cell .image-container, #explain-grid .cell .image-frame { overflow: hidden; background: #000; }
+#explain-grid img { transform-origin: 0 0; cursor: grab; touch-action: pan-y pinch-zoom; }
+.told h3 { font-size: 13px; margin: 0 0 2px; color: #e6e9ed; } .told p { margin: 0 0 2px; font-size: 12px; color: #c5ccd4; }
+.told .small { color: #9aa5b1; font-size: 11px; }
+.told[data-verdict=fails] p:nth-last-of-type(2) { color: #ffb38a; font-weight: 600; }
+.told[data-verdict=holds] p:nth-last-of-type(2) { color: #7fe0c0; }
+#explain-table h3 { font-size: 13px; font-weight: 600; color: #9aa5b1; margin: 8px 0 4px; }
+#explain-table { overflow-x: auto; } #explain-table table { border-collapse: collapse; font-size: 12px; }
+#explain-table table, #explain-table table * { border: 0 !important; background: none !important; }
+#explain-table th, #explain-table td { padding: 2px 12px 2px 0; text-align: left; font-weight: 400; color: #c5ccd4; }
 #bottom { padding: 6px 0 2px; color: #9aa5b1; font-size: 12px; border-top: 1px solid #1a2027; }
 #bottom p { margin: 0; }
 footer .divider { display: none !important; }
@@ -415,6 +436,49 @@ _SCRIPT = r"""
   document.addEventListener("scroll", () => { if (!document.body.classList.contains("marking")) rub(); }, true);
   window.addEventListener("resize", rub);
 
+  // Explanations side by side are zoomed and moved together.
+  let view = {scale: 1, x: 0, y: 0}, held = null;
+  const zoomed = () => {
+    view.scale = Math.max(1, Math.min(view.scale, 12));
+    const shown = document.querySelectorAll("#explain-grid img");
+    shown.forEach((image) => {
+      view.x = Math.min(0, Math.max(view.x, image.clientWidth * (1 - view.scale)));
+      view.y = Math.min(0, Math.max(view.y, image.clientHeight * (1 - view.scale)));
+    });
+    shown.forEach((image) => { image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`; });
+  };
+  const zoom = (factor, x, y) => {
+    const before = view.scale;
+    view.scale = Math.max(1, Math.min(before * factor, 12));
+    view.x = x - (x - view.x) * view.scale / before;
+    view.y = y - (y - view.y) * view.scale / before;
+    zoomed();
+  };
+  document.addEventListener("wheel", (event) => {
+    const image = event.target.closest && event.target.closest("#explain-grid img");
+    if (!image) return;
+    event.preventDefault();
+    const box = image.parentElement.getBoundingClientRect();
+    zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2, event.clientX - box.left, event.clientY - box.top);
+  }, {passive: false});
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target.closest && event.target.closest("#explain-grid img") && view.scale > 1) {
+      event.preventDefault();
+      held = {x: event.clientX - view.x, y: event.clientY - view.y};
+    }
+  });
+  document.addEventListener("pointermove", (event) => {
+    if (held) { view.x = event.clientX - held.x; view.y = event.clientY - held.y; zoomed(); }
+  });
+  document.addEventListener("pointerup", () => { held = null; });
+  document.addEventListener("keydown", (event) => {
+    const image = document.querySelector("#explain-grid img");
+    if (!image || !image.offsetParent || typing(event.target) || event.ctrlKey || event.metaKey) return;
+    if (event.key === "0") { view = {scale: 1, x: 0, y: 0}; zoomed(); }
+    if (event.key === "+" || event.key === "-")
+      zoom(event.key === "+" ? 1.25 : 0.8, image.clientWidth / 2, image.clientHeight / 2);
+  });
+
   const slide = (handle, share) => {
     const images = document.querySelectorAll("#stage .slider-wrap img");
     if (!images.length) return;
@@ -449,6 +513,10 @@ _SCRIPT = r"""
       if (images[0].alt !== word("as-scanned")) images[0].alt = word("as-scanned");
       if (images[1].alt !== said) images[1].alt = said;
     }
+    document.querySelectorAll("#explain-grid .cell").forEach((cell) => {
+      const image = cell.querySelector("img"), title = cell.querySelector(".told h3");
+      if (image && title && image.alt !== title.textContent) image.alt = title.textContent;
+    });
     const spoken = $("#spoken");
     if (spoken && !spoken.hasAttribute("aria-live")) {
       spoken.setAttribute("aria-live", "polite"); spoken.setAttribute("role", "status");

@@ -17,6 +17,7 @@ NAMES = {"en": "English", "es": "Español"}
 
 TEXTS: dict[str, tuple[str, str]] = {
     "analyze": ("Analyze", "Analizar"),
+    "explain": ("Explain", "Explicar"),
     "model": ("Model", "Modelo"),
     "language": ("Language", "Idioma"),
     "choose": ("Choose a picture", "Elegir una imagen"),
@@ -72,6 +73,47 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Lesiones benignas con certeza, como un quiste simple",
     ),
     "no-category": ("no category", "sin categoría"),
+    "explain-intro": (
+        "Several explanations of the picture on “Analyze”, side by side, and a test that each of them can fail. Wheel or + and − zoom all at once, 0 goes back.",
+        "Varias explicaciones de la imagen de «Analizar», una junto a otra, y una prueba que cada una puede suspender. La rueda o + y − amplían todas a la vez; 0 vuelve.",
+    ),
+    "methods": ("Methods (up to four)", "Métodos (hasta cuatro)"),
+    "the-answer": ("the answer", "la respuesta"),
+    "against": ("rather than", "en vez de"),
+    "nothing": ("(no contrast)", "(sin contraste)"),
+    "layer": ("Layer (of the CAMs)", "Capa (de los CAM)"),
+    "check": ("test each map", "probar cada mapa"),
+    "explain-go": ("Explain", "Explicar"),
+    "explain-stop": ("Stop", "Detener"),
+    "stopped-by-you": ("Stopped.", "Detenido."),
+    "explain-first": (
+        "Choose a picture on “Analyze” first.",
+        "Elija antes una imagen en «Analizar».",
+    ),
+    "explain-none": ("Choose at least one method.", "Elija al menos un método."),
+    "explain-many": ("Choose at most four methods.", "Elija como máximo cuatro métodos."),
+    "explain-same": (
+        "A class cannot be contrasted with itself: choose another one.",
+        "Una clase no se puede contrastar consigo misma: elija otra.",
+    ),
+    "testing": ("Testing {method}", "Probando {method}"),
+    "time-left": ("about {seconds} s left", "quedan unos {seconds} s"),
+    "check-tenth": (
+        "Hiding the highlighted tenth of the scan changes “{title}” from {before} to {tenth}; hiding a random tenth, to {random_tenth}.",
+        "Al ocultar la décima parte resaltada, «{title}» pasa de {before} a {tenth}; al ocultar una décima al azar, a {random_tenth}.",
+    ),
+    "check-holds": (
+        "The test holds: it does better than {share} of random maps as smooth as it.",
+        "Supera la prueba: mejor que el {share} de los mapas al azar igual de suaves.",
+    ),
+    "check-fails": (
+        "The test fails: it does better than only {share} of random maps as smooth as it. Do not believe this map.",
+        "No supera la prueba: solo mejor que el {share} de los mapas al azar igual de suaves. No se fíe de este mapa.",
+    ),
+    "agreement": (
+        "Do they agree? Rank correlation inside the scan, 1 at most",
+        "¿Coinciden? Correlación de rangos dentro de la imagen, como máximo 1",
+    ),
     "get": ("Download", "Descargar"),
     "get-overlay": ("Overlay", "Superposición"),
     "get-lesion": ("Lesion mask", "Máscara de lesión"),

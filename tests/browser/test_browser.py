@@ -401,6 +401,30 @@ def test_a_line_of_known_length_gives_the_millimetres(visit: Open) -> None:
     assert not page.evaluate("document.body.classList.contains('marking')")
 
 
+def test_explanations_side_by_side(visit: Open) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Explain").click()
+    page.locator("#explain-go").click()
+    expect(page.locator("#explain-progress")).to_contain_text("first")
+    page.get_by_role("tab", name="Analyze").click()
+    page.locator("#example-malignant").click()
+    answered(page)
+    page.get_by_role("tab", name="Explain").click()
+    page.locator("#explain-go").click()
+    cells = page.locator("#explain-grid .cell:visible")
+    expect(cells).to_have_count(2)
+    verdict = "[data-verdict=holds], [data-verdict=fails]"
+    expect(page.locator(f"#explain-grid :is({verdict})")).to_have_count(2, timeout=60_000)
+    images = page.locator("#explain-grid img")
+    expect(images.first).to_have_attribute("alt", re.compile("Grad-CAM"))
+    images.first.hover()
+    page.mouse.wheel(0, -300)
+    for image in images.all():
+        expect(image).to_have_attribute("style", re.compile(r"scale\(1\.2\)"))
+    page.keyboard.press("0")
+    expect(images.nth(1)).to_have_attribute("style", re.compile(r"scale\(1\)"))
+
+
 def test_the_model_tab_shows_the_card(visit: Open) -> None:
     page = visit()
     page.get_by_role("tab", name="Model").click()
