@@ -267,6 +267,7 @@ class Analyzer:
             layer,
             answer.scale(method) if kept else own_scale(grid),
             time.perf_counter() - start,
+            resolution=(grid.shape[0], grid.shape[1]),
         )
 
     def check(

@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("--label")
     why.add_argument("--against")
     why.add_argument("--layer", help="of the network; the one that both heads read by default")
+    why.add_argument(
+        "--layers", action="store_true", help="a moving picture of all layers instead, GIF and WebP"
+    )
     why.add_argument("--seed", type=int, default=0, help="of the methods that draw at random (0)")
     why.add_argument("--frame", type=int)
     why.add_argument("--out", type=Path, default=Path("."))
@@ -221,6 +224,17 @@ def _explain(options: argparse.Namespace) -> int:
     except ImageError as error:
         print(f"{_one_line(options.file)}: {_one_line(error)}", file=sys.stderr)
         return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    stem = Path(answer.image.source).stem
+    if options.layers:
+        from hcc_xai.animation import animate
+
+        moving = animate(analyzer, answer, label=options.label)
+        stem = f"{stem}_layers_{options.label or answer.label}"
+        for ending, content in (("gif", moving.gif()), ("webp", moving.webp())):
+            (options.out / f"{stem}.{ending}").write_bytes(content)
+        print(options.out / f"{stem}.webp")
+        return 0 if answer.accepted else 1
     from tqdm import tqdm
 
     with tqdm(total=100, unit="%", disable=METHODS[options.method].seconds_hint < 1) as bar:
@@ -245,8 +259,7 @@ def _explain(options: argparse.Namespace) -> int:
         scale=found.scale,
         signed=METHODS[found.method].signed,
     )
-    options.out.mkdir(parents=True, exist_ok=True)
-    stem = f"{Path(answer.image.source).stem}_{found.method.replace('+', 'p')}_{found.label}"
+    stem = f"{stem}_{found.method.replace('+', 'p')}_{found.label}"
     (options.out / f"{stem}.png").write_bytes(draw.png(answer.marked(picture)))
     about = {
         **found.to_dict(),

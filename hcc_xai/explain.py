@@ -77,6 +77,8 @@ class Explanation:
         network.
         scale: the value drawn as full strength on the absolute scale of the bundle, or of this map.
         seconds: time taken. score: a faithfulness score where one was computed, else None.
+        resolution: rows and columns of the map before it was brought to the file's pixels; it
+        covers the network's square.
     """
 
     map: NDArray[np.float32]
@@ -87,6 +89,7 @@ class Explanation:
     scale: float
     seconds: float
     score: float | None = None
+    resolution: tuple[int, int] = (0, 0)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -97,6 +100,7 @@ class Explanation:
             "scale": self.scale,
             "seconds": self.seconds,
             "score": self.score,
+            "resolution": list(self.resolution),
             "largest": float(self.map.max()),
             "smallest": float(self.map.min()),
         }

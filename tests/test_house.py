@@ -39,6 +39,7 @@ ROOMS = [
     "behaviour",
     "result",
     "analysis",
+    "animation",
     "bench",
     "data",
     "augment",
