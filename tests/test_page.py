@@ -570,6 +570,18 @@ def test_what_cannot_be_explained_is_a_sentence(
     assert part in list(explain.run(VISITOR, *given))[-1][explain.progress]
 
 
+def test_the_layers_move_and_can_be_kept(tab: AnalyzeTab, explain: ExplainTab, png: Path) -> None:
+    assert "first" in explain.layers(VISITOR, "en", "")[explain.progress]
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    found = explain.layers(VISITOR, "es", "benign")
+    assert (
+        "data:image/webp;base64," in found[explain.moving]
+        and "Layer-CAM de" in found[explain.moving]
+    )
+    for form, button in explain.files.items():
+        assert PIL.Image.open(found[button]["value"]).format == form.upper()
+
+
 def test_a_visitor_who_leaves_stops_the_work(
     tab: AnalyzeTab, explain: ExplainTab, png: Path
 ) -> None:

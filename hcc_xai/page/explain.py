@@ -3,6 +3,7 @@ agree, and whether each of them is true."""
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -16,6 +17,7 @@ import numpy as np
 
 from hcc_xai import draw, words
 from hcc_xai.analysis import Analysis, Analyzer
+from hcc_xai.animation import animate
 from hcc_xai.errors import HccXaiError
 from hcc_xai.explain import METHODS, Explanation, agreement
 from hcc_xai.faithfulness import Faithfulness
@@ -25,7 +27,7 @@ from hcc_xai.page.labels import Labels
 from hcc_xai.page.memory import Answers, Kept
 from hcc_xai.page.service import HIDDEN, SLOW
 from hcc_xai.page.texts import i18n, text
-from hcc_xai.page.view import write_picture
+from hcc_xai.page.view import stem, write_picture
 
 MOST = 4  # side by side
 _PATIENCE = 0.4  # seconds between two looks at how far it is
@@ -56,7 +58,28 @@ class ExplainTab:
                 for number in range(MOST):
                     self.cells.append(_cell(number))
             self.table = gr.HTML("", elem_id="explain-table")
-        shown = [self.progress, self.table, *(part for cell in self.cells for part in cell)]
+        with gr.Row(elem_id="layers-row"):
+            go = gr.Button(i18n("layers-go"), size="sm", elem_id="layers-go")
+            labels.add(go, value="layers-go")
+            self.files = {
+                form: gr.DownloadButton(form, size="sm", interactive=False, elem_id=f"get-{form}")
+                for form in ("GIF", "WebP")
+            }
+        self.moving = gr.HTML("", elem_id="layers-at-work")
+        go.click(
+            self.layers,
+            [language, self.label],
+            [self.progress, self.moving, *self.files.values()],
+            show_progress="hidden",
+            **HIDDEN,
+            **SLOW,
+        )
+        shown = [
+            self.progress,
+            self.table,
+            self.moving,
+            *(part for cell in self.cells for part in cell),
+        ]
         given = [language, self.methods, self.label, self.against, self.layer, self.check]
         started = self.start.click(self.run, given, shown, show_progress="hidden", **HIDDEN, **SLOW)
         self.stop.click(self.halt, [language], [self.progress], cancels=[started], **HIDDEN)
@@ -99,6 +122,29 @@ class ExplainTab:
         )
         return labels.add(dropdown, label=name, choices=choices)
 
+    def layers(self, request: gr.Request, language: str, label: str) -> _Updates:
+        """The attribution from the first block to the last, moving."""
+        kept = self.answers.get(str(request.session_hash))
+        if kept is None or not kept.answer.accepted:
+            return {self.progress: _say(text("explain-first", language), bad=True)}
+        a = kept.answer
+        try:
+            moving = self._pool.submit(animate, self.analyzer, a, label=label or None).result()
+            contents = {"GIF": moving.gif(), "WebP": moving.webp()}
+            name = f"{stem(a)}_layers"
+            files = {
+                self.files[form]: gr.update(
+                    value=kept.write(f"{name}.{form.lower()}", content), interactive=True
+                )
+                for form, content in contents.items()
+            }
+        except FileNotFoundError:  # another picture came in between
+            return {self.progress: _say(text("gone", language), bad=True)}
+        code = base64.b64encode(contents["WebP"]).decode()
+        said = escape(text("layers-said", language, title=a.title(label or None, language)))
+        picture = f'<img alt="{said}" src="data:image/webp;base64,{code}"><p>{said}</p>'
+        return {self.progress: "", self.moving: picture, **files}
+
     def halt(self, language: str) -> str:
         """What is said when the visitor stops it; what is there stays."""
         return _say(text("stopped-by-you", language))
@@ -129,6 +175,7 @@ class ExplainTab:
             return
         yield {
             self.table: "",
+            self.moving: "",
             **{part: "" for _, _, part in self.cells},
             **{
                 box: gr.update(visible=i < len(methods)) for i, (box, _, _) in enumerate(self.cells)

@@ -238,6 +238,8 @@ body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch
 .told .small { color: #9aa5b1; font-size: 11px; }
 .told[data-verdict=fails] p:nth-last-of-type(2) { color: #ffb38a; font-weight: 600; }
 .told[data-verdict=holds] p:nth-last-of-type(2) { color: #7fe0c0; }
+#layers-row { gap: 8px; flex-wrap: wrap; } #layers-row button { flex: 0 0 auto; min-width: 90px !important; }
+#layers-at-work img { max-width: 100%; display: block; } #layers-at-work p { margin: 2px 0; font-size: 12px; color: #c5ccd4; }
 #explain-table h3 { font-size: 13px; font-weight: 600; color: #9aa5b1; margin: 8px 0 4px; }
 #explain-table { overflow-x: auto; } #explain-table table { border-collapse: collapse; font-size: 12px; }
 #explain-table table, #explain-table table * { border: 0 !important; background: none !important; }

@@ -85,6 +85,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "check": ("test each map", "probar cada mapa"),
     "explain-go": ("Explain", "Explicar"),
     "explain-stop": ("Stop", "Detener"),
+    "layers-go": ("The layers at work", "Las capas en acción"),
+    "layers-said": (
+        "Layer-CAM for “{title}”, from the first block to the map that both heads read, each layer on its own scale.",
+        "Layer-CAM de «{title}», del primer bloque al mapa que leen ambas salidas, cada capa en su propia escala.",
+    ),
     "stopped-by-you": ("Stopped.", "Detenido."),
     "explain-first": (
         "Choose a picture on “Analyze” first.",
