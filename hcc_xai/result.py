@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from hcc_xai import draw, words
 from hcc_xai.bundle import BundleConfig
 from hcc_xai.calibration import Outlines
-from hcc_xai.errors import unknown
+from hcc_xai.describe import Descriptor, describe
+from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.explain import KINDS
 from hcc_xai.geometry import Frame
 from hcc_xai.images import Image
@@ -281,6 +282,25 @@ class Analysis:
             "normal" if "normal" in self.probabilities else None,
             language,
         )
+
+    def describe(self, lesion: int = 1) -> tuple[Descriptor, ...]:
+        """A lesion in the reader's own words, each with the number behind it; see `describe`.
+
+        Args:
+            lesion: its number, from 1, largest first.
+
+        Returns:
+            Nothing where no lesion was outlined.
+
+        Raises:
+            ArgumentError: there is no lesion of that number.
+        """
+        if not self.lesions and lesion == 1:
+            return ()
+        if not 1 <= lesion <= len(self.lesions):
+            raise ArgumentError(f"lesion {lesion} is not there; there are {len(self.lesions)}")
+        masks = self.masks
+        return describe(self.image.grey, self.sector, masks["liver"], self.lesions[lesion - 1])
 
     def lirads(
         self,

@@ -174,6 +174,34 @@ KINDS = {
 }
 
 
+# Words of a description (`describe`), in Spanish; in English they are themselves.
+TERMS = {
+    "anechoic": "anecoica",
+    "hypoechoic": "hipoecoica",
+    "isoechoic": "isoecoica",
+    "hyperechoic": "hiperecoica",
+    "homogeneous": "homogénea",
+    "heterogeneous": "heterogénea",
+    "well-defined": "bien definida",
+    "ill-defined": "mal definida",
+    "halo": "con halo",
+    "no halo": "sin halo",
+    "round": "redonda",
+    "oval": "ovalada",
+    "lobulated": "lobulada",
+    "posterior enhancement": "refuerzo posterior",
+    "posterior shadow": "sombra posterior",
+    "no posterior change": "sin cambio posterior",
+    "subcapsular": "subcapsular",
+    "deep": "profunda",
+}
+
+
+def term(word: str, language: str) -> str:
+    """A word of a description as a reader of that language writes it."""
+    return TERMS[word] if check_language(language) == "es" else word
+
+
 def stopped(kind: str | None) -> dict[str, str]:
     """Why a picture was stopped, in every language; `kind` is what it looks like, if known."""
     if kind is None:

@@ -36,6 +36,7 @@ ROOMS = [
     "draw",
     "words",
     "lirads",
+    "describe",
     "behaviour",
     "result",
     "analysis",

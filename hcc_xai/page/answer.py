@@ -41,6 +41,7 @@ def answer(a: Analysis, language: str, evidence: Evidence | None) -> str:
         _bars(a, language),
         _trust(a, language, evidence),
         _lesions(a, language),
+        "" if evidence is None else _description(a, language),
         f'<p class="about">{escape(_about(a, language))}</p>',
     ]
     return "\n".join(parts)
@@ -248,6 +249,20 @@ def _cells(lesion: Lesion, in_mm: bool, language: str) -> str:
         f"<td>{cell}</td>"
         for cell in (size, depth, area, words.number(lesion.confidence, language))
     )
+
+
+def _description(a: Analysis, language: str) -> str:
+    """The largest lesion in the reader's own words, each with its number."""
+    said = []
+    for d in a.describe():
+        if d.word and d.value is not None:
+            number = words.number(d.value, language, 0 if d.unit else 2).replace("-", "−")
+            said.append(
+                f"{d.said(language)} <small>({number}{' ' if d.unit else ''}{d.unit})</small>"
+            )
+    if not said:
+        return ""
+    return f'<p class="described"><b>{text("described", language)}</b> {", ".join(said)}.</p>'
 
 
 def _about(a: Analysis, language: str) -> str:

@@ -199,6 +199,8 @@ body.dragging #stage-wrap { outline: 2px dashed #56B4E9; outline-offset: -8px; }
   color: #e6e9ed; }
 #answer table.lesions thead th { color: #9aa5b1; font-size: 11.5px; }
 #answer .none, #answer .about { font-size: 12px; color: #9aa5b1; margin: 4px 0 0; }
+#answer .described { margin: 6px 0 0; font-size: 12.5px; line-height: 17px; color: #c5ccd4; }
+#answer .described b { font-weight: 500; color: #9aa5b1; } #answer .described small { color: #9aa5b1; font-size: 11.5px; }
 #answer .about { margin-top: 12px; overflow-wrap: anywhere; }
 #answer .waiting h2 { color: #c5ccd4; font-weight: 500; font-size: 19px; } #answer .waiting p { color: #9aa5b1; margin: 0; }
 #right .form, #right .block { box-shadow: none; }

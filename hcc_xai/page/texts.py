@@ -177,6 +177,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "size": ("size", "tamaño"),
     "depth": ("depth", "profundidad"),
     "area": ("area", "área"),
+    "described": ("Lesion 1, measured:", "Lesión 1, medida:"),
     "interval-note": (
         "In brackets: the longest diameter within the dotted lines.",
         "Entre paréntesis: el diámetro mayor dentro de las líneas de puntos.",
