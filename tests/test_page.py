@@ -424,7 +424,7 @@ def test_hiding_is_tested_after_the_answer(tab: AnalyzeTab, tiny: Analyzer, png:
         words.number(x, "en") for x in (a.probabilities[a.label], a.evidence.hidden or 0)
     )
     assert f"hiding the lesions: {before} → {after}" in tested[tab.answer]
-    assert "Lesion 1, measured:" in tested[tab.answer] and "measured" not in first
+    assert "Lesion 1, measured:" in tested[tab.answer] and "Lesion 1," not in first
     assert a.describe()[0].word in tested[tab.answer]
     numbers = json.loads(Path(tested[tab.downloads["json"]]).read_text())
     assert numbers["evidence"]["hidden"] == pytest.approx(a.evidence.hidden, abs=1e-6)
