@@ -241,7 +241,8 @@ def section(
         "95 % Wilson intervals; every liver image counts twice, in its own size and small, so "
         "theirs are somewhat narrow. A rectangle is cut from within the sector, as a linear probe "
         "or a cropped picture shows it; an unseen frame size is one that neither the network nor "
-        "its gate was given.",
+        f"its gate was given. Pictures of other kinds were shown to {len(measured)} networks, and "
+        "count once.",
         "",
         f"Liver images accepted: {accepted}. Rectangles without an outline: {bare}.",
         "",
@@ -262,17 +263,18 @@ def section(
         other = any(word in kind for word in _NOT_ULTRASOUND)
         groups["no ultrasound" if other else "other ultrasound"] += unknown
         area = float(np.mean([m["auroc"][kind] for m in measured]))
-        shown = _pool(known) if known else "not fitted (research only)"
-        lines.append(f"| {kind} | {shown} | {_pool(unknown)} | {area:.3f} |")
+        told = _pool(known, shown=len(measured)) if known else "not fitted (research only)"
+        lines.append(f"| {kind} | {told} | {_pool(unknown, shown=len(measured))} | {area:.3f} |")
     for name, pairs in groups.items():
-        lines.append(f"| **all {name}** | | {_pool(pairs)} | |")
+        lines.append(f"| **all {name}** | | {_pool(pairs, shown=len(measured))} | |")
     return "\n".join(lines)
 
 
-def _pool(pairs: Sequence[Sequence[int]]) -> str:
-    """Hits of n with a Wilson interval."""
-    hits, n = (sum(p[i] for p in pairs) for i in (0, 1))
+def _pool(pairs: Sequence[Sequence[int]], *, shown: int = 1) -> str:
+    """Hits of n with a Wilson interval; `shown`: to how many networks each picture was, which
+    makes no more pictures of them."""
+    hits, n = (sum(p[i] for p in pairs) / shown for i in (0, 1))
     if n == 0:
         return "none"
-    low, high = wilson(hits, n)
-    return f"{hits / n:.3f} ({low:.3f} to {high:.3f}), n = {n}"
+    low, high = wilson(round(hits), round(n))
+    return f"{hits / n:.3f} ({low:.3f} to {high:.3f}), n = {round(n)}"

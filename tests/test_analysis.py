@@ -171,7 +171,9 @@ def test_public_names() -> None:
         "Lesion",
         "Method",
         "Region",
+        "Suggestion",
         "__version__",
+        "agreement",
         "load",
         "read",
     ]
