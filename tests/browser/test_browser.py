@@ -362,6 +362,7 @@ def test_millimetres_typed_in(visit: Open) -> None:
     answered(page)
     expect(page.locator("#answer .lesions")).to_contain_text("px")
     page.locator("#measure > button").click()
+    page.wait_for_timeout(1000)  # what an accordion holds is mounted when it opens
     page.locator("#spacing input").fill("0.5")
     page.keyboard.press("Enter")
     expect(page.locator("#answer .lesions")).to_contain_text("mm")
