@@ -639,6 +639,12 @@ def test_what_the_reader_raises_has_spanish() -> None:
     assert texts.error("Something new.", "es").endswith("Something new.")
 
 
+def test_greeting_in_english_leaves_what_an_early_file_was_told(tab: AnalyzeTab) -> None:
+    given = (*CONTROLS, *UNSAID)
+    assert tab.note not in tab.greet(VISITOR, "en", *given)
+    assert "suéltela" in unescape(tab.greet(VISITOR, "es", *given)[tab.note])
+
+
 def test_the_switch_sets_every_label(tiny: Analyzer) -> None:
     service.blocks_settings()
     labels = Labels()

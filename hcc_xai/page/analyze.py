@@ -319,7 +319,10 @@ class AnalyzeTab(Layout):
 
     def greet(self, request: gr.Request, language: str, *given: Any) -> _Updates:
         """The page was opened, in the language that the browser asks for."""
-        return {self.language: language, **self.translate(request, language, *given)}
+        said = {self.language: language, **self.translate(request, language, *given)}
+        if language == "en":  # as it was built; a file may have been refused there meanwhile
+            said.pop(self.note)
+        return said
 
     def without_answer(self, language: str) -> _Updates:
         """What Python writes where there is no answer."""
