@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -30,8 +30,7 @@ from hcc_xai.result import Analysis, Evidence, Flag
 
 __all__ = ["Analysis", "Analyzer", "Evidence", "Flag", "load", "pick_device", "with_spacing"]
 
-
-_BATCH = 8
+_BATCH = 8  # pictures of a pass; more at once take memory and no less time
 
 
 def pick_device() -> torch.device:
@@ -195,6 +194,12 @@ class Analyzer:
             }
             return {name: value.float().cpu().numpy() for name, value in found.items()}
 
+    def in_batches(self, inputs: NDArray[Any], name: str) -> NDArray[np.float32]:
+        """One of the outputs of `forward`, for any number of inputs of any float type."""
+        starts = range(0, len(inputs), _BATCH)
+        parts = (inputs[i : i + _BATCH].astype(np.float32, copy=False) for i in starts)
+        return np.concatenate([self.forward(part)[name] for part in parts])
+
     def hide(self, answer: Analysis, label: str) -> tuple[float | None, float | None]:
         """Probability of a label with the lesion painted over, and with as much painted over
         elsewhere in the liver.
@@ -289,9 +294,7 @@ class Analyzer:
         index = list(answer.probabilities).index(explanation.label)
 
         def predict(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-            starts = range(0, len(inputs), _BATCH)
-            logits = [self.forward(inputs[i : i + _BATCH])["logits"] for i in starts]
-            return self._chances(np.concatenate(logits).astype(np.float64))[:, index]
+            return self._chances(self.in_batches(inputs, "logits").astype(np.float64))[:, index]
 
         return check(
             predict,

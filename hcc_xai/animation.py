@@ -11,7 +11,6 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from hcc_xai import draw
 from hcc_xai.analysis import Analysis, Analyzer
 
 METHOD = "layer-cam"  # it keeps its place in shallow layers, where one weight a channel says little
@@ -59,16 +58,8 @@ def animate(analyzer: Analyzer, answer: Analysis, *, label: str | None = None) -
     scale = min(1.0, _SIDE / max(answer.image.shape))
     for layer in analyzer.layers:
         found = analyzer.explain(answer, METHOD, label=label, layer=layer)
-        drawn = draw.overlay(
-            answer.image.pixels,
-            answer.sector,
-            answer.masks,
-            heat=found.map,
-            scale=found.scale,
-        )
-        small = cv2.resize(
-            answer.marked(drawn), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
-        )
+        drawn = answer.overlay_of(found)
+        small = cv2.resize(drawn, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         rows, cols = found.resolution
         frames.append(_named(small.astype(np.uint8), f"{layer}  {cols} x {rows}"))
         sizes.append((rows, cols))

@@ -251,16 +251,8 @@ def _explain(options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=advance,
         )
-    picture = draw.overlay(
-        answer.image.pixels,
-        answer.sector,
-        answer.masks,
-        heat=found.map,
-        scale=found.scale,
-        signed=METHODS[found.method].signed,
-    )
     stem = f"{stem}_{found.method.replace('+', 'p')}_{found.label}"
-    (options.out / f"{stem}.png").write_bytes(draw.png(answer.marked(picture)))
+    (options.out / f"{stem}.png").write_bytes(draw.png(answer.overlay_of(found)))
     about = {
         **found.to_dict(),
         "model": answer.model,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -145,11 +146,11 @@ class _Scene:
         values = self.level[ring]
         return float(values.mean()) if values.size >= _LEAST else None
 
-    @property
+    @cached_property
     def _core(self) -> float | None:
         return self._mean(-9, -0.25)
 
-    @property
+    @cached_property
     def _around(self) -> float | None:
         return self._mean(0.3, 1.0)
 

@@ -141,7 +141,6 @@ def _contribution(task: Task) -> Floats:
     return found if task.against is None else found - exact[task.against]
 
 
-_cam = attribution.cam
 METHODS: dict[str, Method] = {
     "grad-cam++": Method(
         _grad_cam_pp,
@@ -160,14 +159,14 @@ METHODS: dict[str, Method] = {
         immediate=True,
     ),
     "grad-cam": Method(
-        _cam("GradCAM"),
+        attribution.cam("GradCAM"),
         "Grad-CAM",
         0.2,
         "Selvaraju et al. 2017, Grad-CAM, doi 10.1109/ICCV.2017.74",
         layered=True,
     ),
     "hires-cam": Method(
-        _cam("HiResCAM", signed=True),
+        attribution.cam("HiResCAM", signed=True),
         "HiRes-CAM",
         0.2,
         "Draelos and Carin 2020, HiResCAM, arXiv 2011.08891",
@@ -175,28 +174,28 @@ METHODS: dict[str, Method] = {
         layered=True,
     ),
     "layer-cam": Method(
-        _cam("LayerCAM"),
+        attribution.cam("LayerCAM"),
         "Layer-CAM",
         0.2,
         "Jiang et al. 2021, LayerCAM, doi 10.1109/TIP.2021.3089943",
         layered=True,
     ),
     "score-cam": Method(
-        _cam("ScoreCAM"),
+        attribution.cam("ScoreCAM"),
         "Score-CAM",
         8,
         "Wang et al. 2020, Score-CAM, doi 10.1109/CVPRW50498.2020.00020",
         layered=True,
     ),
     "ablation-cam": Method(
-        _cam("AblationCAM"),
+        attribution.cam("AblationCAM"),
         "Ablation-CAM",
         16,
         "Desai and Ramaswamy 2020, Ablation-CAM, doi 10.1109/WACV45572.2020.9093360",
         layered=True,
     ),
     "eigen-cam": Method(
-        _cam("EigenCAM"),
+        attribution.cam("EigenCAM"),
         "Eigen-CAM (blind to the class)",
         5,
         "Muhammad and Yeasin 2020, Eigen-CAM, arXiv 2008.00299",

@@ -22,7 +22,6 @@ from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.images import read
 
 _LEAST = 5  # images that a frame size needs, fitted on and tested on, to take part
-_BATCH = 8
 
 
 def scanner_probe(
@@ -56,9 +55,7 @@ def scanner_probe(
                 [Frame.around(find_sector(i.pixels), size=size).to_network(i.grey) for i in images]
             )
         report(f"fold {fold}: features of {len(records)} images")
-        starts = range(0, len(records), _BATCH)
-        pooled = [analyzer.forward(inputs[size][i : i + _BATCH])["pooled"] for i in starts]
-        features = np.concatenate(pooled).reshape(len(records), -1)
+        features = analyzer.in_batches(inputs[size], "pooled").reshape(len(records), -1)
         for label in np.unique(truth):
             _probe(features, strata, (truth == label), folds == fold, said)
     return _figures(said, truth, strata)

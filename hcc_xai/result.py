@@ -18,7 +18,7 @@ from hcc_xai.bundle import BundleConfig
 from hcc_xai.calibration import Outlines
 from hcc_xai.describe import Descriptor, describe
 from hcc_xai.errors import ArgumentError, unknown
-from hcc_xai.explain import KINDS
+from hcc_xai.explain import KINDS, METHODS, Explanation
 from hcc_xai.geometry import Frame
 from hcc_xai.images import Image
 from hcc_xai.lirads import Study, Suggestion, suggest
@@ -374,6 +374,23 @@ class Analysis:
             self.image.pixels, self.sector, masks, heat=heat, lines=lines, **options
         )
         return self.marked(shown) if masks or kind else shown
+
+    def overlay_of(
+        self, explanation: Explanation, *, absolute: bool = True, opacity: float = 0.6
+    ) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: the scan with an explanation's map and the outlines, marked where the
+        gate stopped the image. absolute: on the explanation's scale; else on the map's own."""
+        heat = explanation.map
+        shown = draw.overlay(
+            self.image.pixels,
+            self.sector,
+            self.masks,
+            heat=heat,
+            scale=explanation.scale if absolute else draw.own_scale(heat),
+            opacity=opacity,
+            signed=METHODS[explanation.method].signed,
+        )
+        return self.marked(shown)
 
     @property
     def _lines(self) -> list[NDArray[np.bool_]]:

@@ -26,7 +26,7 @@ from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.images import read
 from hcc_xai.metrics import wilson
 
-_SIDE, _QUALITY, _BATCH = 300, 85, 8
+_SIDE, _QUALITY = 300, 85
 MOST = 200  # pictures of a kind; more of one would drown the others
 RESEARCH_ONLY = ("mammogram",)  # terms that allow testing, and not fitting what ships
 _NOT_ULTRASOUND = ("x-ray", "mri", "mammogram", "photograph", "screenshot")
@@ -115,10 +115,7 @@ def within(sector: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def look(analyzer: Analyzer, pictures: Pictures) -> Crowd:
     """What a network sees in them."""
-    starts = range(0, len(pictures.inputs), _BATCH)
-    batches = (pictures.inputs[i : i + _BATCH].astype(np.float32) for i in starts)
-    found = [analyzer.forward(batch)["summary"] for batch in batches]
-    return Crowd(pictures, np.concatenate(found))
+    return Crowd(pictures, analyzer.in_batches(pictures.inputs, "summary"))
 
 
 def screen(

@@ -114,17 +114,9 @@ class Endpoints:
             found = self.analyzer.explain(
                 a, method, label=label, against=against, layer=layer, seed=seed
             )
-            picture = draw.overlay(
-                a.image.pixels,
-                a.sector,
-                a.masks,
-                heat=found.map,
-                scale=found.scale if scale == "absolute" else draw.own_scale(found.map),
-                opacity=opacity,
-                signed=METHODS[method].signed,
-            )
+            picture = a.overlay_of(found, absolute=scale == "absolute", opacity=opacity)
             told = {**found.to_dict(), "accepted": a.accepted}
-            return told, *self.answers.hand_out({"overlay.png": draw.png(a.marked(picture))})
+            return told, *self.answers.hand_out({"overlay.png": draw.png(picture)})
 
         return _in_a_sentence(run, language)
 

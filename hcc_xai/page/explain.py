@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
 from html import escape
 from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
 
-from hcc_xai import draw, words
+from hcc_xai import words
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.animation import animate
 from hcc_xai.errors import HccXaiError
@@ -34,6 +35,17 @@ _PATIENCE = 0.4  # seconds between two looks at how far it is
 _T = TypeVar("_T")
 _Updates = dict[Any, Any]
 _Tell = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The values of the controls, in their order; "" is the answer, and no contrast."""
+
+    methods: list[str]
+    label: str
+    against: str
+    layer: str
+    check: bool
 
 
 class _Stopped(Exception):
@@ -149,26 +161,18 @@ class ExplainTab:
         """What is said when the visitor stops it; what is there stays."""
         return _say(text("stopped-by-you", language))
 
-    def run(
-        self,
-        request: gr.Request,
-        language: str,
-        methods: list[str],
-        label: str,
-        against: str,
-        layer: str,
-        check: bool,
-    ) -> Iterator[_Updates]:
-        """Explain, one method after the other, then test each map."""
+    def run(self, request: gr.Request, language: str, *given: Any) -> Iterator[_Updates]:
+        """Explain, one method after the other, then test each map. given: see `_Asked`."""
+        asked = _Asked(*given)
         kept = self.answers.get(str(request.session_hash))
         wrong = None
         if kept is None or not kept.answer.accepted:
             wrong = "explain-first"
-        elif not methods:
+        elif not asked.methods:
             wrong = "explain-none"
-        elif len(methods) > MOST:
+        elif len(asked.methods) > MOST:
             wrong = "explain-many"
-        elif against and against == (label or kept.answer.label):
+        elif asked.against and asked.against == (asked.label or kept.answer.label):
             wrong = "explain-same"
         if kept is None or wrong is not None:
             yield {self.progress: _say(text(wrong or "explain-first", language), bad=True)}
@@ -178,57 +182,41 @@ class ExplainTab:
             self.moving: "",
             **{part: "" for _, _, part in self.cells},
             **{
-                box: gr.update(visible=i < len(methods)) for i, (box, _, _) in enumerate(self.cells)
+                box: gr.update(visible=i < len(asked.methods))
+                for i, (box, _, _) in enumerate(self.cells)
             },
             **{picture: None for _, picture, _ in self.cells},
         }
         try:
-            yield from self._explain(kept, language, methods, label, against, layer, check)
+            yield from self._explain(kept, language, asked)
             yield {self.progress: ""}
         except HccXaiError as error:
             yield {self.progress: _say(texts.error(str(error), language), bad=True)}
         except FileNotFoundError:  # another picture came in between
             yield {self.progress: _say(text("gone", language), bad=True)}
 
-    def _explain(
-        self,
-        kept: Kept,
-        language: str,
-        methods: list[str],
-        label: str,
-        against: str,
-        layer: str,
-        check: bool,
-    ) -> Iterator[_Updates]:
+    def _explain(self, kept: Kept, language: str, asked: _Asked) -> Iterator[_Updates]:
         a, found = kept.answer, list[Explanation]()
-        for name, (_, picture, said) in zip(methods, self.cells, strict=False):
-            where = layer if METHODS[name].layered else None
+        for name, (_, picture, said) in zip(asked.methods, self.cells, strict=False):
+            where = asked.layer if METHODS[name].layered else None
 
             def explain(tell: _Tell, name: str = name, where: str | None = where) -> Explanation:
                 return self.analyzer.explain(
                     a,
                     name,
-                    label=label or None,
-                    against=against or None,
+                    label=asked.label or None,
+                    against=asked.against or None,
                     layer=where,
                     progress=tell,
                 )
 
             one = yield from self._wait(explain, METHODS[name].title, language)
             found.append(one)
-            drawn = draw.overlay(
-                a.image.pixels,
-                a.sector,
-                a.masks,
-                heat=one.map,
-                scale=one.scale,
-                signed=METHODS[name].signed,
-            )
-            file = write_picture(kept, name.replace("+", "p"), a.marked(drawn))
+            file = write_picture(kept, name.replace("+", "p"), a.overlay_of(one))
             yield {picture: file, said: caption(a, one, None, language)}
         if len(found) > 1:
             yield {self.table: _agreement(found, a, language)}
-        if not check:
+        if not asked.check:
             return
         for one, (_, _, said) in zip(found, self.cells, strict=False):
 

@@ -443,7 +443,6 @@ _SCRIPT = r"""
   // Explanations side by side are zoomed and moved together.
   let view = {scale: 1, x: 0, y: 0}, held = null;
   const zoomed = () => {
-    view.scale = Math.max(1, Math.min(view.scale, 12));
     const shown = document.querySelectorAll("#explain-grid img");
     shown.forEach((image) => {
       view.x = Math.min(0, Math.max(view.x, image.clientWidth * (1 - view.scale)));
