@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -14,19 +15,33 @@ import torch
 from numpy.typing import NDArray
 
 from hcc_xai import words
-from hcc_xai.attribution import SHARED, Task, layers
+from hcc_xai.attribution import SHARED, Task, layers, outline_layer
 from hcc_xai.behaviour import elsewhere, paint_over
 from hcc_xai.bundle import Bundle, BundleConfig, default_model, load_bundle
 from hcc_xai.calibration import Calibration, Outlines, softmax
+from hcc_xai.change_of_mind import ChangeOfMind, change_of_mind
 from hcc_xai.draw import own_scale
 from hcc_xai.errors import ArgumentError, BundleError, unknown
-from hcc_xai.explain import KINDS, Explanation, immediate, method_named
-from hcc_xai.faithfulness import Faithfulness, check
+from hcc_xai.explain import (
+    KINDS,
+    Explanation,
+    OutlineExplanation,
+    immediate,
+    method_named,
+    no_outline,
+    outline,
+)
+from hcc_xai.faithfulness import RANDOM, Faithfulness, check
 from hcc_xai.gate import Gate
 from hcc_xai.geometry import Frame, find_sector
+from hcc_xai.glass_box import FILE as WORDS
+from hcc_xai.glass_box import GlassBox
 from hcc_xai.images import Image, Source, Spacing, read
-from hcc_xai.network import sector_of
+from hcc_xai.neighbours import FILE as NEAR
+from hcc_xai.neighbours import Neighbours
+from hcc_xai.network import STRIDE, Network, sector_of
 from hcc_xai.result import Analysis, Evidence, Flag
+from hcc_xai.shortcuts import Challenge, changes
 
 __all__ = ["Analysis", "Analyzer", "Evidence", "Flag", "load", "pick_device", "with_spacing"]
 
@@ -57,6 +72,9 @@ class Analyzer:
         self._calibration = _calibration(bundle)
         gate = bundle.extras.get("gate.safetensors")
         self._gate = Gate.load(gate) if gate else None
+        words_of, near = bundle.extras.get(WORDS), bundle.extras.get(NEAR)
+        self._glass_box = GlassBox.load(words_of) if words_of else None
+        self._neighbours = Neighbours.load(near) if near else None
         flags = []
         if self._gate is None:
             flags.append(Flag("kind-unchecked", "info", words.both("kind-unchecked")))
@@ -154,6 +172,9 @@ class Analyzer:
                     _flags=(*stops[index], *self._flags),
                     _mask_logits=raw["masks"][index],
                     _maps={kind: raw[kind][index] for kind in KINDS},
+                    _pooled=raw["pooled"][index],
+                    _glass_box=self._glass_box,
+                    _neighbours=self._neighbours,
                     _hide=self.hide,
                 )
             )
@@ -235,6 +256,7 @@ class Analyzer:
         against: str | None = None,
         layer: str | None = None,
         seed: int = 0,
+        check: bool = False,
         progress: Callable[[float], None] = lambda share: None,
     ) -> Explanation:
         """One map by one method; see `hcc_xai.METHODS`.
@@ -244,8 +266,9 @@ class Analyzer:
             label: the answer by default. against: show what speaks for `label` rather than for
             this one.
             layer: of the network, see `layers`; the shared map by default.
-            seed: of the methods that draw at random. progress: is told the share that is done, and
-            may raise to stop.
+            seed: of the methods that draw at random. check: test the map, too, and fill in its
+            score (`Analyzer.check` says more).
+            progress: is told the share that is done, and may raise to stop.
 
         Raises:
             ArgumentError: an unknown method, label or layer; the message names the known ones.
@@ -260,11 +283,11 @@ class Analyzer:
         label = answer._known(label)
         if against is not None and answer._known(against) == label:
             raise ArgumentError(f"label and against are both {label!r}; they must differ")
-        task = self._task(answer, label, against)
+        task = self.task(answer, label, against)
         task = replace(task, layer=layer, seed=seed, progress=progress)
         grid = chosen.function(task)
         kept = chosen.immediate and layer == SHARED  # the bundle knows how strong those are
-        return Explanation(
+        found = Explanation(
             answer.frame.to_file(grid),
             method,
             label,
@@ -273,6 +296,91 @@ class Analyzer:
             answer.scale(method) if kept else own_scale(grid),
             time.perf_counter() - start,
             resolution=(grid.shape[0], grid.shape[1]),
+        )
+        return replace(found, score=self.check(answer, found).score) if check else found
+
+    def explain_outline(
+        self,
+        image: Source | Analysis,
+        point: tuple[int, int],
+        *,
+        layer: str | None = None,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> OutlineExplanation:
+        """Why the lesion at a place is outlined; or, where none is, why not.
+
+        Args:
+            point: (row, column) in pixels of the file.
+            layer: of the network, see `layers`; the last at a sixteenth of the input by default.
+
+        Raises:
+            ArgumentError: the point lies outside the scan, or an unknown layer.
+        """
+        start = time.perf_counter()
+        answer = image if isinstance(image, Analysis) else self.analyze(image)
+        layer = layer or outline_layer(self.network)
+        if layer not in self.layers:
+            raise unknown("layer", layer, self.layers)
+        row, col = point
+        height, width = answer.image.shape
+        if not (0 <= row < height and 0 <= col < width and answer.sector[row, col]):
+            raise ArgumentError(f"the point ({row}, {col}) lies outside the scan")
+        number = next((i for i, x in enumerate(answer.lesions, 1) if x.mask[row, col]), None)
+        side = self.config.network.size // STRIDE
+        if number is not None:
+            mask = answer.frame.shrink(answer.lesions[number - 1].mask.astype(np.float32))
+            region = mask.reshape(side, STRIDE, side, STRIDE).max((1, 3)) > 0.5
+        else:
+            at = np.array(answer.frame.to_network_point(row + 0.5, col + 0.5)) / STRIDE - 0.5
+            rows, cols = np.mgrid[:side, :side]
+            region = np.hypot(rows - at[0], cols - at[1]) < 1.5
+        task = replace(
+            self.task(answer, answer.label), layer=layer, region=region, progress=progress
+        )
+        grid = no_outline(task) if number is None else outline(task)
+        return OutlineExplanation(
+            answer.frame.to_file(grid),
+            "seg-hires-cam" if number is None else "seg-grad-cam",
+            "lesion",
+            None,
+            layer,
+            own_scale(grid),
+            time.perf_counter() - start,
+            resolution=(grid.shape[0], grid.shape[1]),
+            point=(row, col),
+            lesion=number,
+            probability=float(answer.mask_probabilities["lesion"][row, col]),
+            threshold=self.config.mask_thresholds["lesion"],
+        )
+
+    def change_of_mind(
+        self, answer: Analysis, *, progress: Callable[[float], None] = lambda share: None
+    ) -> ChangeOfMind:
+        """The smallest set of regions whose removal changes the answer; see `change_of_mind`.
+
+        Runs the network on some 80 pictures. progress: is told the share that is done, and may
+        raise to stop.
+        """
+        task = self.task(answer, answer.label)
+
+        def predict(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+            return self._chances(self.in_batches(inputs, "logits").astype(np.float64))
+
+        liver = answer.frame.shrink(answer.masks["liver"].astype(np.float32)) > 0.5
+        lesion = answer.frame.shrink(answer.masks["lesion"].astype(np.float32)) > 0.5
+        return change_of_mind(predict, task.input, liver & ~lesion, progress=progress)
+
+    def challenge(self, answer: Analysis) -> tuple[Challenge, ...]:
+        """What every change of the picture does to the answer; see `shortcuts`. Runs the network
+        on some 16 pictures."""
+        made = changes(answer)
+        logits = self.in_batches(np.stack(list(made.values())), "logits").astype(np.float64)
+        labels = list(answer.probabilities)
+        index = labels.index(answer.label)
+        before = answer.probabilities[answer.label]
+        return tuple(
+            Challenge(name, answer.label, before, float(p[index]), labels[int(p.argmax())])
+            for name, p in zip(made, self._chances(logits), strict=True)
         )
 
     def check(
@@ -285,28 +393,55 @@ class Analyzer:
     ) -> Faithfulness:
         """Whether an explanation of an answer tells the truth: see `faithfulness`.
 
-        Runs the network on some 150 pictures. Of a contrast, the label's probability is watched.
+        Runs the network on some 160 pictures. Of a contrast, the label's probability is watched.
 
         Args:
             progress: is told the share that is done, and may raise to stop.
         """
-        task = self._task(answer, explanation.label)
-        index = list(answer.probabilities).index(explanation.label)
+        return self.test_map(
+            answer, explanation.map, explanation.label, seed=seed, progress=progress
+        )
+
+    def test_map(
+        self,
+        answer: Analysis,
+        heat: NDArray[np.float32],
+        label: str,
+        *,
+        seed: int = 0,
+        random: int = RANDOM,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Faithfulness:
+        """The same of any map, wherever it comes from. heat: (H, W). random: how many random maps
+        it is held against."""
+        task = self.task(answer, label)
 
         def predict(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-            return self._chances(self.in_batches(inputs, "logits").astype(np.float64))[:, index]
+            logits = self.in_batches(inputs, "logits").astype(np.float64)
+            return self._chances(logits)[:, task.index]
 
         return check(
             predict,
             task.input,
             task.blurred[0, 0].numpy(),
-            answer.frame.shrink(explanation.map),
-            label=explanation.label,
+            answer.frame.shrink(heat),
+            label=label,
             seed=seed,
+            random=random,
             progress=progress,
         )
 
-    def _task(self, answer: Analysis, label: str, against: str | None = None) -> Task:
+    def with_network(self, network: Network) -> Analyzer:
+        """The same with other weights, of which nothing that was fitted to the old ones speaks."""
+        twin = copy.copy(self)
+        twin.network = network.to(self.device)
+        with torch.inference_mode():
+            twin._weight, twin._bias = twin.network.grade_weights()
+        twin._calibration = twin._gate = twin._glass_box = twin._neighbours = None
+        return twin
+
+    def task(self, answer: Analysis, label: str, against: str | None = None) -> Task:
+        """What a method of `explain.METHODS` is given."""
         labels = list(answer.probabilities)
         return Task(
             answer._maps,

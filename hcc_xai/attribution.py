@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hcc_xai.errors import unknown
-from hcc_xai.network import Network, sector_of
+from hcc_xai.network import Network, Outputs, sector_of
 
 Floats = NDArray[np.float32]
 SHARED = "map"  # the layer that both heads read
@@ -43,6 +43,8 @@ class Task:
             only ever copied. layer: see `layers`.
         seed: of whatever is random. progress: is told the share that is done, and may raise to
             stop.
+        region: (h, w) bool at the shared map's resolution: the mean logit of the lesion's outline
+            there is explained, and not a grade.
     """
 
     maps: Mapping[str, Floats]
@@ -53,6 +55,7 @@ class Task:
     layer: str = SHARED
     seed: int = 0
     progress: Callable[[float], None] = field(default=lambda share: None)
+    region: NDArray[np.bool_] | None = None
 
     @property
     def picture(self) -> Tensor:
@@ -67,6 +70,14 @@ class Task:
         cover = cv2.GaussianBlur(inside, (0, 0), wide)
         smooth = cv2.GaussianBlur(self.input * inside, (0, 0), wide) / np.maximum(cover, 1e-3)
         return torch.from_numpy(np.where(inside > 0, smooth, -1).astype(np.float32))[None, None]
+
+
+def outline_layer(network: Network) -> str:
+    """Where an outline is explained unless told otherwise: the last layer at a sixteenth of the
+    input, which is past edges and not yet too coarse for a lesion."""
+    info = _info(network)
+    known = [n for n, r in zip(info.module_name(), info.reduction(), strict=True) if r <= 16]
+    return str(known[-1])
 
 
 def layers(network: Network) -> dict[str, nn.Module | None]:
@@ -87,11 +98,18 @@ class _Score(nn.Module):
 
     Whatever a method makes of the picture, the sector stays that of the original. What lies below
     the shared map changes the lesion's mask, too, and with it where the grade looks: gradients go
-    through both (`held` False), or they would tell half of it.
+    through both (`held` False), or they would tell half of it. Where only what comes after the
+    shared map is changed (`same`), the map is computed once.
     """
 
     def __init__(
-        self, task: Task, *, passes: int, offset: Tensor | None = None, held: bool = False
+        self,
+        task: Task,
+        *,
+        passes: int,
+        offset: Tensor | None = None,
+        held: bool = False,
+        same: bool = False,
     ) -> None:
         super().__init__()
         self.network = copy.deepcopy(task.network).eval().requires_grad_(True)
@@ -100,6 +118,8 @@ class _Score(nn.Module):
         device = next(self.network.parameters()).device
         self.seen = (task.picture >= 0).to(device)
         self.offset = None if offset is None else offset.to(device)
+        self.same = same
+        self._before: Tensor | None = None
 
     def layer(self) -> nn.Module:
         known = layers(self.network)
@@ -107,30 +127,41 @@ class _Score(nn.Module):
             raise unknown("layer", self.task.layer, known)
         return known[self.task.layer] or self.shared
 
-    def logits(self, x: Tensor) -> Tensor:
+    def outputs(self, x: Tensor) -> Outputs:
         x = x if self.offset is None else x + self.offset
         x = torch.where(self.seen, x.clamp(0, 1), -1.0)
-        shared = self.shared(self.network.features(x))
-        return self.network.heads(shared, sector_of(x), held=self.held).logits
+        shared = self.shared(self._features(x))
+        return self.network.heads(shared, sector_of(x), held=self.held)
+
+    def _features(self, x: Tensor) -> Tensor:
+        if not self.same:
+            return self.network.features(x)
+        if self._before is None:
+            self._before = self.network.features(x[:1])
+        return self._before.expand(len(x), -1, -1, -1)
 
     def forward(self, x: Tensor) -> Tensor:
         self.done += len(x)
         self.task.progress(min(1.0, self.done / self.passes))
-        logits = self.logits(x)
-        label, other = self.task.index, self.task.against
-        score = logits[:, label] if other is None else logits[:, label] - logits[:, other]
-        return score[:, None]
+        return self.value(self.outputs(x))
+
+    def value(self, out: Outputs) -> Tensor:
+        task = self.task
+        if task.region is not None:
+            inside = torch.from_numpy(task.region).to(self.seen.device)
+            return out.masks[:, 1][:, inside].mean(1, keepdim=True)
+        score = out.logits[:, task.index, None]
+        return score if task.against is None else score - out.logits[:, task.against, None]
 
 
 class _Chance(_Score):
     """The same as a probability, of all labels or of the two: never below zero, so that a share of
     it can be taken."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        score = super().forward(x)
-        if self.task.against is not None:
-            return score.sigmoid()
-        return self.logits(x).softmax(1)[:, self.task.index, None]
+    def value(self, out: Outputs) -> Tensor:
+        if self.task.against is not None or self.task.region is not None:
+            return super().value(out).sigmoid()
+        return out.logits.softmax(1)[:, self.task.index, None]
 
 
 @contextlib.contextmanager
@@ -164,7 +195,7 @@ def cam(name: str, *, signed: bool = False) -> Callable[[Task], Floats]:
             score = _Score(task, passes=1 + channels, offset=task.blurred)
             x = x - task.blurred
         elif name == "AblationCAM":
-            score = _Chance(task, passes=2 + channels)
+            score = _Chance(task, passes=2 + channels, same=task.layer == SHARED)
             more = {"ablation_layer": AblationLayer(), "batch_size": _BATCH}
         else:
             score = _Score(task, passes=1, held=task.layer == SHARED)

@@ -50,8 +50,15 @@ OPTIONAL = (
     "neighbours.safetensors",
     "metrics.json",
 )
-FIGURES, RELIABILITY = "figures.png", "reliability.png"  # of the card
-FILES = (*REQUIRED, *OPTIONAL, FIGURES, RELIABILITY)  # nothing else is fetched or pushed
+# Of the card.
+FIGURES, RELIABILITY, METHOD_FIGURES = "figures.png", "reliability.png", "methods.png"
+FILES = (
+    *REQUIRED,
+    *OPTIONAL,
+    FIGURES,
+    RELIABILITY,
+    METHOD_FIGURES,
+)  # nothing else is fetched or pushed
 SHA_KEY = "weights_sha256"  # where an optional file says which weights it was fitted to
 _HUB_NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[^\s@]+))?", re.ASCII)
 _POINTER = b"version https://git-lfs.github.com/spec/"

@@ -60,6 +60,16 @@ def card(folder: str | Path, summary: Summary, *, commands: Sequence[str], rows:
     return path
 
 
+def put_section(text: str, name: str, section: str) -> str:
+    """A card with a section of that name: in the place of an older one, or at its end."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    made = f"{begin}\n{section.strip()}\n{end}"
+    if begin in text and end in text:
+        before, rest = text.split(begin, 1)
+        return before + made + rest.split(end, 1)[1]
+    return f"{text.rstrip()}\n\n{made}\n"
+
+
 def _front_matter(bundle: Bundle) -> str:
     tags = ("ultrasound", "liver", "medical-imaging", "explainability", "grad-cam", "segmentation")
     lines = [

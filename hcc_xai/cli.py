@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from hcc_xai.errors import BundleError, DataError, HccXaiError, ImageError, SpacingError
 
 if TYPE_CHECKING:
+    from hcc_xai.explain import Explanation
     from hcc_xai.network import NetworkConfig
+    from hcc_xai.result import Analysis
     from hcc_xai.train import TrainConfig
 
 
@@ -75,6 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument(
         "--layers", action="store_true", help="a moving picture of all layers instead, GIF and WebP"
     )
+    why.add_argument(
+        "--point",
+        type=int,
+        nargs=2,
+        metavar=("ROW", "COLUMN"),
+        help="why this place is outlined as lesion, or why not, instead",
+    )
+    why.add_argument("--check", action="store_true", help="test the map: insertion less deletion")
     why.add_argument("--seed", type=int, default=0, help="of the methods that draw at random (0)")
     why.add_argument("--frame", type=int)
     why.add_argument("--out", type=Path, default=Path("."))
@@ -147,6 +157,27 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--card", type=Path, metavar="BUNDLE", help="write this bundle's model card")
     judge.set_defaults(run=_evaluate)
 
+    every = commands.add_parser(
+        "check-methods", help="how far each method of explanation can be trusted, out of fold"
+    )
+    every.add_argument("--data", type=Path, required=True)
+    every.add_argument("--folds", type=Path, required=True, metavar="DIR", help="as for evaluate")
+    every.add_argument("--out", type=Path, required=True)
+    every.add_argument("--method", action="append", help="this one (repeatable); all by default")
+    every.add_argument("--card", type=Path, metavar="BUNDLE", help="add to this bundle's card")
+    every.set_defaults(run=_check_methods)
+
+    planted = commands.add_parser(
+        "benchmark-explanations",
+        help="planted evidence: does each method find what is known to decide?",
+    )
+    planted.add_argument("--out", type=Path, required=True)
+    planted.add_argument("--images", type=int, default=400, help="phantoms to learn from (400)")
+    planted.add_argument("--tested", type=int, default=40, help="phantoms to score on (40)")
+    planted.add_argument("--epochs", type=int, default=20, help="of each of five trainings (20)")
+    planted.add_argument("--method", action="append", help="this one (repeatable); all by default")
+    planted.set_defaults(run=_benchmark)
+
     end = commands.add_parser("finish", help="fit to a trained bundle what follows its weights")
     end.add_argument("bundle", type=Path)
     end.add_argument("--out-of-fold", type=Path, required=True, help="what `evaluate` wrote")
@@ -213,7 +244,6 @@ def _stem(source: str, used: set[str]) -> str:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from hcc_xai import draw
     from hcc_xai.analysis import load
     from hcc_xai.explain import METHODS, method_named
 
@@ -235,6 +265,10 @@ def _explain(options: argparse.Namespace) -> int:
             (options.out / f"{stem}.{ending}").write_bytes(content)
         print(options.out / f"{stem}.webp")
         return 0 if answer.accepted else 1
+    if options.point:
+        place = analyzer.explain_outline(answer, tuple(options.point), layer=options.layer)
+        print(place.sentence())
+        return _written(answer, place, f"{stem}_outline", options.out)
     from tqdm import tqdm
 
     with tqdm(total=100, unit="%", disable=METHODS[options.method].seconds_hint < 1) as bar:
@@ -249,18 +283,29 @@ def _explain(options: argparse.Namespace) -> int:
             against=options.against,
             layer=options.layer,
             seed=options.seed,
+            check=options.check,
             progress=advance,
         )
-    stem = f"{stem}_{found.method.replace('+', 'p')}_{found.label}"
-    (options.out / f"{stem}.png").write_bytes(draw.png(answer.overlay_of(found)))
+    if found.score is not None:
+        print(f"insertion less deletion {found.score:.2f} (a random map reaches 0)")
+    return _written(
+        answer, found, f"{stem}_{found.method.replace('+', 'p')}_{found.label}", options.out
+    )
+
+
+def _written(answer: Analysis, found: Explanation, stem: str, out: Path) -> int:
+    """Write an explanation's picture and numbers; the exit code."""
+    from hcc_xai import draw
+
+    (out / f"{stem}.png").write_bytes(draw.png(answer.overlay_of(found)))
     about = {
         **found.to_dict(),
         "model": answer.model,
         "accepted": answer.accepted,
         "image": answer.image.to_dict(),
     }
-    (options.out / f"{stem}.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    print(options.out / f"{stem}.png")
+    (out / f"{stem}.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    print(out / f"{stem}.png")
     return 0 if answer.accepted else 1
 
 
@@ -395,12 +440,59 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_methods(options: argparse.Namespace) -> int:
+    from hcc_xai.evaluate import fold_bundles
+    from hcc_xai.method_figures import markdown, measure, write
+
+    rows = measure(
+        fold_bundles(options.folds, options.out / "bundles"),
+        options.data,
+        options.out,
+        methods=_methods(options.method),
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    print(markdown(write(rows, options.out, bundle=options.card)))
+    return 0
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from hcc_xai.planted import benchmark, markdown
+
+    found = benchmark(
+        options.out,
+        images=options.images,
+        tested=options.tested,
+        epochs=options.epochs,
+        methods=_methods(options.method),
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    print(markdown(found))
+    return 0
+
+
+def _methods(asked: list[str] | None) -> tuple[str, ...]:
+    """All methods, or those asked for, each of which must be known."""
+    from hcc_xai.explain import METHODS, method_named
+
+    for name in asked or ():
+        method_named(name)
+    return tuple(asked or METHODS)
+
+
 def _finish(options: argparse.Namespace) -> int:
     from hcc_xai.evaluate import fold_bundles, stratum_bundles
-    from hcc_xai.finish import finish
+    from hcc_xai.finish import finish, fit_glass_box, fit_neighbours
     from hcc_xai.screen import screen
 
     more = ""
+    if options.data and options.folds:
+        fit_neighbours(options.bundle, options.data)
+        fit_glass_box(
+            options.bundle,
+            options.data,
+            fold_bundles(options.folds, options.folds / "bundles"),
+            report=lambda line: print(line, file=sys.stderr),
+        )
     if options.kinds and options.data and options.folds:
         made = options.folds / "bundles"
         more = screen(
@@ -411,7 +503,7 @@ def _finish(options: argparse.Namespace) -> int:
             left_out=stratum_bundles(options.folds, made),
             report=lambda line: print(line, file=sys.stderr),
         )
-    elif options.kinds or options.data or options.folds:
+    elif options.kinds:
         raise DataError("the gate wants --data, --kinds and --folds together")
     print(json.dumps(finish(options.bundle, options.out_of_fold, more=more), indent=1))
     return 0

@@ -22,6 +22,7 @@ from hcc_xai.measure import Lesion
 _SCALE_DB = 60.0  # from black to white
 _SPECKLE = 0.012  # of the sector's longer side: smoothing that takes speckle away
 _LEAST = 30  # pixels that a mean needs
+_VESSEL_DB = 8.0  # that a vessel's blood is darker than the liver, at least
 Mask = NDArray[np.bool_]
 Grey = NDArray[np.float32]
 
@@ -60,8 +61,9 @@ def describe(grey: Grey, sector: Mask, liver: Mask, lesion: Lesion) -> tuple[Des
         echogenicity (level against the liver around it), homogeneity (its spread against the
         liver's), margin (width over which the level changes, share of the diameter), halo (how far
         a rim is darker than both sides), shape (share of its convex hull), roundness (width over
-        diameter), posterior (level behind it against both sides of that), size, depth, and capsule
-        (distance to the liver's edge).
+        diameter), posterior (level behind it against both sides of that), size, depth, capsule
+        (distance to the liver's edge), and vessel (distance to the nearest dark channel in the
+        liver, which is what a vessel looks like; None where there is none to be seen).
     """
     scene = _Scene(grey, sector, liver, lesion)
     unit = "px" if lesion.diameter_mm is None else "mm"
@@ -78,6 +80,10 @@ def describe(grey: Grey, sector: Mask, liver: Mask, lesion: Lesion) -> tuple[Des
     millimetre = None if lesion.diameter_mm is None else lesion.diameter_mm / lesion.diameter_px
     gap = scene.to_capsule()
     near = gap is not None and (gap * millimetre < 10 if millimetre else gap < lesion.width_px / 2)
+    tube = scene.to_vessel()
+    at_vessel = tube is not None and (
+        tube * millimetre < 5 if millimetre else tube < lesion.width_px / 4
+    )
     return (
         _named("echogenicity", scene.contrast(), "dB", scene.echogenicity),
         _named(
@@ -100,6 +106,12 @@ def describe(grey: Grey, sector: Mask, liver: Mask, lesion: Lesion) -> tuple[Des
             gap if gap is None or millimetre is None else gap * millimetre,
             unit,
             "" if gap is None else "subcapsular" if near else "deep",
+        ),
+        Descriptor(
+            "vessel",
+            tube if tube is None or millimetre is None else tube * millimetre,
+            unit,
+            "" if tube is None else "at a vessel" if at_vessel else "away from vessels",
         ),
     )
 
@@ -226,6 +238,26 @@ class _Scene:
         inner = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
         values = inner[self.lesion.mask & self.whole_liver]
         return float(max(0.0, values.min() - 1)) if values.size else None
+
+    def to_vessel(self) -> float | None:
+        """Pixels from the lesion to the nearest channel of the liver that is far darker than the
+        liver and longer than wide."""
+        tissue = self.liver & (self.distance > 0.1 * self.lesion.width_px)
+        if tissue.sum() < _LEAST:
+            return None
+        dark = tissue & (self.smooth < np.median(self.smooth[tissue]) - _VESSEL_DB)
+        edge = cv2.erode(self.liver.astype(np.uint8), np.ones((9, 9), np.uint8), borderValue=0)
+        count, parts, stats, _ = cv2.connectedComponentsWithStats(
+            (dark & (edge > 0)).astype(np.uint8)
+        )
+        found = []
+        for index in range(1, count):
+            area = int(stats[index, cv2.CC_STAT_AREA])
+            mine = parts == index
+            thick = 2 * float(cv2.distanceTransform(mine.astype(np.uint8), cv2.DIST_L2, 5).max())
+            if area >= _LEAST and area > 3 * thick**2:  # a channel three times as long as wide
+                found.append(float(self.distance[mine].min()))
+        return min(found, default=None)
 
 
 def _flat_std(values: NDArray[Any], mask: Mask) -> float:

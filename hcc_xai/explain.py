@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hcc_xai import attribution
+from hcc_xai import attribution, words
 from hcc_xai.attribution import SHARED, Floats, Task
 from hcc_xai.errors import unknown
 
@@ -76,7 +76,8 @@ class Explanation:
         method, label: names. against: the label it was contrasted with, or None. layer: of the
         network.
         scale: the value drawn as full strength on the absolute scale of the bundle, or of this map.
-        seconds: time taken. score: a faithfulness score where one was computed, else None.
+        seconds: time taken. score: insertion less deletion (see `faithfulness`), -1 to 1, where it
+        was asked for, else None.
         resolution: rows and columns of the map before it was brought to the file's pixels; it
         covers the network's square.
     """
@@ -91,6 +92,11 @@ class Explanation:
     score: float | None = None
     resolution: tuple[int, int] = (0, 0)
 
+    @property
+    def signed(self) -> bool:
+        """Whether it says what speaks against, too."""
+        return METHODS[self.method].signed
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "method": self.method,
@@ -103,6 +109,57 @@ class Explanation:
             "resolution": list(self.resolution),
             "largest": float(self.map.max()),
             "smallest": float(self.map.min()),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class OutlineExplanation(Explanation):
+    """Why a place is outlined as lesion, or why not; `map` says what speaks for it (and, where
+    nothing is outlined, against it), `label` is "lesion".
+
+    Attributes:
+        point: (row, column) in pixels of the file. lesion: number of the lesion there, from 1, or
+        None. probability: of lesion at the point. threshold: above which it would be outlined.
+    """
+
+    point: tuple[int, int] = (0, 0)
+    lesion: int | None = None
+    probability: float = 0.0
+    threshold: float = 0.5
+
+    @property
+    def signed(self) -> bool:
+        return self.lesion is None
+
+    @property
+    def against_share(self) -> float:
+        """How much of the map speaks against a lesion there, 0 to 1."""
+        total = float(abs(self.map).sum())
+        return float(np.maximum(-self.map, 0).sum()) / total if total > 0 else 0.0
+
+    def sentence(self, language: str = "en") -> str:
+        """What it says, in plain words."""
+        values = {
+            "lesion": self.lesion,
+            "chance": words.number(self.probability, language),
+            "threshold": words.number(self.threshold, language),
+            "below": words.number(self.threshold - self.probability, language),
+            "against": f"{round(100 * self.against_share)} %",
+        }
+        if self.lesion is not None:
+            return words.say("outline-why", language, **values)
+        dropped = self.probability > self.threshold
+        return words.say("outline-dropped" if dropped else "outline-why-not", language, **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **super().to_dict(),
+            "point": list(self.point),
+            "lesion": self.lesion,
+            "probability": self.probability,
+            "threshold": self.threshold,
+            "against_share": self.against_share,
+            "sentence": {x: self.sentence(x) for x in words.LANGUAGES},
         }
 
 
@@ -247,6 +304,18 @@ def method_named(name: str) -> Method:
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     return METHODS[name]
+
+
+def outline(task: Task) -> Floats:
+    """What the outline at the task's region rests on: Seg-Grad-CAM (Vinogradova et al. 2020, doi
+    10.1609/aaai.v34i10.7244)."""
+    return attribution.cam("GradCAM")(task)
+
+
+def no_outline(task: Task) -> Floats:
+    """What speaks for and against an outline there: gradient times activation, signed
+    (Seg-HiRes-CAM, Hasany et al. 2023, arXiv 2309.14889)."""
+    return attribution.cam("HiResCAM", signed=True)(task)
 
 
 def agreement(maps: Sequence[NDArray[np.float32]], sector: NDArray[np.bool_]) -> Floats:

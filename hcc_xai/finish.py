@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai import calibration, free_response
+from hcc_xai import calibration, free_response, glass_box
+from hcc_xai.analysis import Analyzer
 from hcc_xai.bundle import CARD, RELIABILITY, Bundle, load_bundle, replace_file
 from hcc_xai.calibration import Calibration, Floats
+from hcc_xai.card import put_section
+from hcc_xai.data import LESION, image_path, read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluate import read_rows
+from hcc_xai.geometry import Frame, find_sector
+from hcc_xai.glass_box import values_of
+from hcc_xai.images import read
 from hcc_xai.metrics import wilson
+from hcc_xai.neighbours import FILE as NEAR
+from hcc_xai.neighbours import Neighbours
 
-_BEGIN, _END = "<!-- finish: begin -->", "<!-- finish: end -->"
 _RESAMPLES = 1000
 
 
@@ -61,11 +68,90 @@ def finish(
     text = json.dumps(whole.to_dict(), indent=1) + "\n"
     replace_file(loaded.path / "calibration.json", text.encode())
     replace_file(loaded.path / RELIABILITY, diagram(figures))
-    card = loaded.card.split(_BEGIN)[0].rstrip()
-    section = f"{_section(whole, figures, loaded)}\n\n{more}".rstrip()
-    text = f"{card}\n\n{_BEGIN}\n{section}\n{_END}\n"
-    replace_file(loaded.path / CARD, text.encode())
+    section = f"{_section(whole, figures, loaded)}\n\n{more}"
+    replace_file(loaded.path / CARD, put_section(loaded.card, "finish", section).encode())
     return figures
+
+
+def fit_glass_box(
+    bundle: str | Path,
+    data: str | Path,
+    folds: Mapping[int, Path],
+    *,
+    report: Callable[[str], None] = lambda line: None,
+) -> glass_box.GlassBox:
+    """Fit the second opinion of a bundle to the lesions that the networks of the folds outlined and
+    hit; write `descriptors.json` and the card's section.
+
+    Args:
+        folds: fold -> the bundle that was trained without it.
+
+    Raises:
+        DataError: too few lesions.
+    """
+    loaded = load_bundle(bundle)
+    absent = loaded.config.network.absent
+    first, second = (k for k in loaded.config.network.labels if k != absent)
+    rows = []
+    for fold, path in folds.items():
+        analyzer = Analyzer(load_bundle(path))
+        for record in read_index(data):
+            if record.fold != fold or record.label not in (first, second):
+                continue
+            answer = analyzer.analyze(image_path(data, record.name))
+            truth = read_truth(data, record.name) == LESION
+            if not answer.lesions or not (answer.lesions[0].mask & truth).any():
+                continue
+            rows.append(
+                {
+                    "values": values_of(answer.describe(), answer.lesions[0], answer.sector),
+                    "label": record.label,
+                    "fold": record.fold,
+                    "stratum": record.stratum,
+                    "answer": max((first, second), key=lambda k: answer.logits[k]),
+                }
+            )
+        report(f"fold {fold}: {len(rows)} lesions described")
+    found = glass_box.fit(rows, (first, second))
+    found.save(loaded.path / glass_box.FILE, loaded.weights_sha256)
+    text = put_section(loaded.card, "second-opinion", _opinion_section(found))
+    replace_file(loaded.path / CARD, text.encode())
+    return found
+
+
+def _opinion_section(found: glass_box.GlassBox) -> str:
+    figures = found.figures
+
+    def show(name: str) -> str:
+        figure = figures[name]
+        return _show([figure[k] for k in ("value", "low", "high", "n")])
+
+    order = np.argsort(-np.abs(found.weights))
+    named = ", ".join(f"{found.names[i]} {found.weights[i]:+.2f}" for i in order)
+    return f"""## The second opinion
+
+A logistic regression on the numbers of the description alone (`descriptors.json`), fitted to
+lesions that the networks of the folds outlined and hit, each fold measured by the others. AUROC
+{found.labels[1]} against {found.labels[0]} {show("auroc")}; within frame size
+{show("auroc_within")}. It agrees with the network in {show("agrees")}; the network is right in
+{show("right_where_they_agree")} where they agree, in {show("right_where_they_do_not")} where they
+do not. Weights towards {found.labels[1]}, by standard deviation: {named}."""
+
+
+def fit_neighbours(bundle: str | Path, data: str | Path) -> None:
+    """Keep what the bundle's network saw in every image of a data folder, in
+    `neighbours.safetensors`. No picture and no name of one is kept."""
+    loaded = load_bundle(bundle)
+    analyzer = Analyzer(loaded)
+    records = read_index(data)
+    inputs = []
+    for record in records:
+        image = read(image_path(data, record.name))
+        frame = Frame.around(find_sector(image.pixels), size=loaded.config.network.size)
+        inputs.append(frame.to_network(image.grey).astype(np.float16))
+    pooled = analyzer.in_batches(np.stack(inputs), "pooled")
+    found = Neighbours.fit(pooled, [r.label for r in records])
+    found.save(loaded.path / NEAR, loaded.weights_sha256)
 
 
 def measure(

@@ -41,21 +41,38 @@ def caliper(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
     return best
 
 
+def drawn(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All that looks drawn into the scan: sharp strokes of any shape, a little widened. (H, W)
+    each."""
+    parts, _, sharp = _strokes(grey, sector, _HEIGHT[1])
+    marks = np.isin(parts, sharp).astype(np.uint8)
+    found: NDArray[np.bool_] = cv2.dilate(marks, np.ones((5, 5), np.uint8)) > 0
+    return found
+
+
 def letters(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
     """How many letters stand in the longest row of them: alike in height, on one line, close
     together. (H, W) each."""
+    _, stats, sharp = _strokes(grey, sector, _HEIGHT[1], least=_HEIGHT[0])
+    boxes = [tuple(map(int, stats[i, :4])) for i in sharp]
+    return max((_row(box, boxes) for box in boxes), default=0)
+
+
+def _strokes(
+    grey: NDArray[np.uint8], sector: NDArray[np.bool_], most: int, *, least: int = 1
+) -> tuple[NDArray[Any], NDArray[Any], list[int]]:
+    """Bright thin parts of the sector, (H, W) of their numbers; their boxes; and the numbers of
+    those from `least` to `most` pixels high, no wider than `most`, that are sharp."""
     high = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8)) > _STANDS_OUT
     strokes = (high & _inner(sector)).astype(np.uint8)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     tall, wide = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
-    right_size = (tall >= _HEIGHT[0]) & (tall <= _HEIGHT[1]) & (wide <= _HEIGHT[1])
+    right_size = (tall >= least) & (tall <= most) & (wide <= most)
     right_size[0] = False  # what is no part
-    boxes = [
-        tuple(map(int, stats[i, :4]))
-        for i in np.flatnonzero(right_size)
-        if _sharp(grey, parts, strokes, int(i), stats[i])
+    sharp = [
+        int(i) for i in np.flatnonzero(right_size) if _sharp(grey, parts, strokes, int(i), stats[i])
     ]
-    return max((_row(box, boxes) for box in boxes), default=0)
+    return parts, stats, sharp
 
 
 def _inner(sector: NDArray[np.bool_]) -> NDArray[np.bool_]:

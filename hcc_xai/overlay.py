@@ -35,7 +35,7 @@ def overlay(picture: Floats, spec: PhantomSpec, grid: Grid) -> NDArray[np.uint8]
         pixels = np.where(grid.sector[..., None], pixels, around)  # never over the scan
     scale = spec.shape[0] / 700
     if spec.calipers and spec.lesions:
-        _calipers(pixels, spec, grid, max(5, int(16 * scale)))
+        _calipers(pixels, spec, grid, max(5, int(16 * scale * spec.caliper_scale)))
     if spec.text_inside:
         row = int(grid.origin[0] + 0.9 * spec.depth_mm / grid.mm)
         _write(pixels, "RT LOBE", (int(grid.origin[1] - 60 * scale), row), 0.8 * scale)
@@ -44,13 +44,14 @@ def overlay(picture: Floats, spec: PhantomSpec, grid: Grid) -> NDArray[np.uint8]
 
 def _calipers(pixels: NDArray[np.uint8], spec: PhantomSpec, grid: Grid, size: int) -> None:
     first, yellow = spec.lesions[0], (255, 255, 120)
+    thick = max(1, round(spec.caliper_scale))
     turn = math.radians(first.angle_deg)
     reach = 0.5 * first.diameter_mm * np.array([math.cos(turn), math.sin(turn)])
     centre = np.array([first.col_mm + spec.breath_mm, first.row_mm])
     for k in np.linspace(-1, 1, 13):
         col, row = (int(v) for v in np.rint((centre + k * reach) / grid.mm + grid.origin[::-1]))
         if abs(k) == 1:
-            cv2.drawMarker(pixels, (col, row), yellow, cv2.MARKER_CROSS, size, 1)
+            cv2.drawMarker(pixels, (col, row), yellow, cv2.MARKER_CROSS, size, thick)
         else:
             cv2.circle(pixels, (col, row), 0, yellow, -1)
 

@@ -18,11 +18,13 @@ from hcc_xai.bundle import BundleConfig
 from hcc_xai.calibration import Outlines
 from hcc_xai.describe import Descriptor, describe
 from hcc_xai.errors import ArgumentError, unknown
-from hcc_xai.explain import KINDS, METHODS, Explanation
+from hcc_xai.explain import KINDS, Explanation
 from hcc_xai.geometry import Frame
+from hcc_xai.glass_box import GlassBox, Opinion, values_of
 from hcc_xai.images import Image
 from hcc_xai.lirads import Study, Suggestion, suggest
 from hcc_xai.measure import Lesion, find_lesions, whole_organ
+from hcc_xai.neighbours import Neighbour, Neighbours
 from hcc_xai.network import MASKS, STRIDE, sector_of
 from hcc_xai.quality import faults, measure_quality
 
@@ -90,6 +92,9 @@ class Analysis:
         repr=False, default_factory=lambda: np.zeros((2, 1, 1), np.float32)
     )
     _maps: Mapping[str, NDArray[np.float32]] = field(repr=False, default_factory=dict)
+    _pooled: NDArray[np.float32] | None = field(repr=False, default=None)
+    _glass_box: GlassBox | None = field(repr=False, default=None)
+    _neighbours: Neighbours | None = field(repr=False, default=None)
     _hide: Callable[[Analysis, str], tuple[float | None, float | None]] | None = field(
         repr=False, default=None
     )
@@ -302,6 +307,38 @@ class Analysis:
         masks = self.masks
         return describe(self.image.grey, self.sector, masks["liver"], self.lesions[lesion - 1])
 
+    @cached_property
+    def second_opinion(self) -> Opinion | None:
+        """What the description of the largest lesion says by itself (see `glass_box`); None where
+        nothing was outlined, or the bundle holds no such opinion."""
+        if self._glass_box is None or not self.lesions:
+            return None
+        values = values_of(self.describe(), self.lesions[0], self.sector)
+        return self._glass_box.opinion(values)
+
+    def disagreement(self, language: str = "en") -> str | None:
+        """Where the second opinion is not the network's: a sentence that names the word."""
+        found = self.second_opinion
+        fitted = self._glass_box.labels if self._glass_box else ()
+        if found is None or self.label not in fitted or found.label == self.label:
+            return None
+        name = found.reasons[0][0]
+        word = {d.name: d.said(language) for d in self.describe()}[name]
+        return words.say(
+            "second-opinion",
+            language,
+            title=self.title(found.label, language),
+            chance=words.number(found.probability, language),
+            word=word or words.descriptor(name, language),
+        )
+
+    def nearest(self, count: int = 5) -> tuple[Neighbour, ...]:
+        """The nearest images of the training set, nearest first; none where the bundle does not
+        know them."""
+        if self._neighbours is None or self._pooled is None:
+            return ()
+        return self._neighbours.nearest(self._pooled, count)
+
     def lirads(
         self,
         *,
@@ -388,7 +425,7 @@ class Analysis:
             heat=heat,
             scale=explanation.scale if absolute else draw.own_scale(heat),
             opacity=opacity,
-            signed=METHODS[explanation.method].signed,
+            signed=explanation.signed,
         )
         return self.marked(shown)
 

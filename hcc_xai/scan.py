@@ -126,6 +126,7 @@ class PhantomSpec:
     text_outside: bool = False  # text, ticks, body mark, grey bar and colour bar round the sector
     text_inside: bool = False  # a label inside the sector
     calipers: bool = False  # crosses and a dotted line along the first lesion's long axis
+    caliper_scale: float = 1.0  # their size, 1 as most scanners draw them
     veil: int = 0  # grey level of a haze round the sector, 0 to 255
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)  # multipliers of red, green and blue
 
@@ -137,7 +138,7 @@ class PhantomSpec:
                 "seed is at least 0, looks at least 1 and shape at least 64 x 64, "
                 f"got {self.seed}, {self.looks} and {self.shape}"
             )
-        for name in ("depth_mm", "speckle_mm", "dynamic_range_db"):
+        for name in ("depth_mm", "speckle_mm", "dynamic_range_db", "caliper_scale"):
             _check_positive(name, getattr(self, name))
 
     @property

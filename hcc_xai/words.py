@@ -44,6 +44,22 @@ _SAY: dict[str, tuple[str, str]] = {
         "Hiding the lesion hardly changes the answer: it rests on something else.",
         "Ocultar la lesión apenas cambia la respuesta: se apoya en otra cosa.",
     ),
+    "second-opinion": (
+        "What was measured of the lesion speaks for “{title}” ({chance}) instead, chiefly “{word}”.",
+        "Lo medido en la lesión apunta más bien a «{title}» ({chance}), sobre todo «{word}».",
+    ),
+    "outline-why": (
+        "Lesion {lesion}: the network gives this place {chance} for lesion; what it rests on is shown.",
+        "Lesión {lesion}: la red da a este punto {chance} de ser lesión; se muestra en qué se apoya.",
+    ),
+    "outline-why-not": (
+        "No lesion here: the network gives this place {chance}, {below} below the {threshold} that it takes. Of what it weighs, {against} speaks against.",
+        "Aquí no hay lesión: la red da a este punto {chance}, {below} por debajo del {threshold} necesario. De lo que pondera, el {against} habla en contra.",
+    ),
+    "outline-dropped": (
+        "The network gives this place {chance} for lesion, over the {threshold} that it takes, but the part was too small or too unsure to be called a lesion.",
+        "La red da a este punto {chance} de ser lesión, por encima del {threshold} necesario, pero la parte es demasiado pequeña o dudosa para llamarla lesión.",
+    ),
     "stopped": (
         "This picture was stopped: it is unlike the liver ultrasound images that the model knows.",
         "Imagen detenida: no se parece a las ecografías hepáticas que el modelo conoce.",
@@ -194,7 +210,48 @@ TERMS = {
     "no posterior change": "sin cambio posterior",
     "subcapsular": "subcapsular",
     "deep": "profunda",
+    "at a vessel": "junto a un vaso",
+    "away from vessels": "lejos de vasos",
 }
+
+
+# What is changed in a picture to see what the answer follows (`shortcuts`).
+CHANGES = {
+    "lesion": ("the lesion painted over", "la lesión tapada"),
+    "all-but-lesion": ("all but the lesion painted over", "todo tapado salvo la lesión"),
+    "elsewhere": ("as much painted over elsewhere", "otro tanto tapado en otra parte"),
+    "flipped": ("mirrored", "en espejo"),
+    "text": ("a text written into a corner", "un texto escrito en una esquina"),
+    "body-mark": ("a body mark drawn into it", "un pictograma dibujado en ella"),
+    "calipers": ("calipers set on the lesion", "cursores puestos en la lesión"),
+    "unmarked": ("drawn marks painted over", "marcas dibujadas, tapadas"),
+    "slope-up": ("brighter in depth", "más clara en profundidad"),
+    "slope-down": ("darker in depth", "más oscura en profundidad"),
+    "gain-up": ("more gain", "más ganancia"),
+    "gain-down": ("less gain", "menos ganancia"),
+    "finer": ("finer speckle around the lesion", "moteado más fino en torno a la lesión"),
+    "coarser": ("coarser speckle around the lesion", "moteado más grueso en torno a la lesión"),
+    "blurred": ("a little blurred", "algo borrosa"),
+    "compressed": ("strongly compressed (JPEG)", "muy comprimida (JPEG)"),
+}
+
+
+def change(name: str, language: str) -> str:
+    """A change of the picture, in words."""
+    return CHANGES[name][LANGUAGES.index(check_language(language))]
+
+
+# Names of descriptors whose value is a number without a word, as a reader writes them.
+NAMES = {
+    "roundness": ("roundness", "redondez"),
+    "size": ("size", "tamaño"),
+    "depth": ("depth", "profundidad"),
+}
+
+
+def descriptor(name: str, language: str) -> str:
+    """What is described, as a reader of that language writes it."""
+    return NAMES.get(name, (name, name))[LANGUAGES.index(check_language(language))]
 
 
 def term(word: str, language: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -62,3 +64,26 @@ def tiny(tiny_bundle: Path) -> Analyzer:
 def scan() -> np.ndarray:
     """(300, 400, 3) uint8: a phantom with one malignant lesion."""
     return make(random_spec(3, label="malignant", shape=(300, 400))).pixels
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of phantoms: three classes, two folds, one picture without a liver outline."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("images", "masks", "sectors"):
+        (folder / name).mkdir()
+    rows = []
+    for i in range(12):
+        label = LABELS[i % 3]
+        phantom = make(random_spec(i, label=label, shape=(120, 160)))
+        truth = phantom.liver.astype(np.uint8) + phantom.lesion
+        pictures = (("images", phantom.pixels[..., ::-1]), ("masks", truth),
+                    ("sectors", phantom.sector.astype(np.uint8) * 255))  # fmt: skip
+        for kind, picture in pictures:
+            cv2.imwrite(str(folder / kind / f"{label}_{i}.png"), picture)
+        rows.append(
+            [f"{label}_{i}", label, i % 2, "a" if i < 6 else "b", i, "none" if i == 5 else ""]
+        )
+    with (folder / "index.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["name", "label", "fold", "stratum", "group", "note"], *rows])
+    return folder

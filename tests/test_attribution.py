@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
 
-from hcc_xai import METHODS
+from hcc_xai import METHODS, explain
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.attribution import Task, integrated_gradients, kernel_shap, superpixels
 from hcc_xai.errors import ArgumentError
@@ -77,6 +78,59 @@ def test_cams_by_hand(tiny: Analyzer, answer: Analysis) -> None:
         grid = METHODS[name].function(task(tiny, answer))
         expected = expected[0].detach().numpy()
         np.testing.assert_allclose(grid, expected, rtol=1e-3, atol=1e-6 * expected.max())
+
+
+def test_what_is_below_the_shared_map_need_not_be_run_again(
+    tiny: Analyzer, answer: Analysis
+) -> None:
+    from hcc_xai.attribution import _Chance
+
+    one = task(tiny, answer)
+    x = one.picture.repeat(3, 1, 1, 1)
+    quick, slow = (_Chance(one, passes=1, same=same) for same in (True, False))
+    with torch.no_grad():
+        torch.testing.assert_close(quick(x), slow(x))
+
+
+def test_an_outline_rests_on_what_adds_up_to_it(tiny: Analyzer, answer: Analysis) -> None:
+    """At the shared map the outline is linear: gradient times activation, summed over the map, is
+    the mean logit there less the bias."""
+    place = np.argwhere(answer.sector & ~answer.masks["lesion"])[0]
+    found = tiny.explain_outline(answer, (int(place[0]), int(place[1])), layer="map")
+    assert found.lesion is None and found.signed and found.method == "seg-hires-cam"
+    assert found.probability == answer.mask_probabilities["lesion"][tuple(place)]
+    assert 0 <= found.against_share <= 1
+    lesion = answer.lesions[0]
+    row, col = (int(v) for v in np.argwhere(lesion.mask)[len(np.argwhere(lesion.mask)) // 2])
+    why = tiny.explain_outline(answer, (row, col), layer="map")
+    assert why.lesion == 1 and not why.signed and why.map.min() >= 0
+    assert why.sentence().startswith("Lesion 1") and why.sentence("es").startswith("Lesión 1")
+    assert why.to_dict()["point"] == [row, col]
+    side = tiny.config.network.size // 4
+    region = np.zeros((side, side), bool)
+    region[side // 2, side // 2] = region[side // 2, side // 2 + 1] = True
+    one = replace(task(tiny, answer), region=region)
+    grid = explain.no_outline(one)
+    logits = answer._mask_logits[1][region].mean()
+    bias = float(tiny.network.mask_head.bias[1])
+    assert grid.sum() == pytest.approx(logits - bias, abs=1e-3)
+
+
+def test_a_place_outside_the_scan_is_refused(tiny: Analyzer, answer: Analysis) -> None:
+    for point in ((0, 0), (-1, 5), (9999, 5)):
+        with pytest.raises(ArgumentError, match="outside the scan"):
+            tiny.explain_outline(answer, point)
+    inside = np.argwhere(answer.sector)[0]
+    with pytest.raises(ArgumentError, match="blocks"):
+        tiny.explain_outline(answer, (int(inside[0]), int(inside[1])), layer="nowhere")
+
+
+def test_what_was_left_out_as_a_speck_says_so(tiny: Analyzer, answer: Analysis) -> None:
+    bare = replace(answer, config=replace(answer.config, least_lesion_share=0.9))
+    assert not bare.lesions
+    over = np.argwhere(bare.mask_probabilities["lesion"] > 0.6)[0]
+    found = tiny.explain_outline(bare, (int(over[0]), int(over[1])))
+    assert found.lesion is None and "too small" in found.sentence()
 
 
 @pytest.mark.parametrize("against", [None, 1])

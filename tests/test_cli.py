@@ -123,3 +123,23 @@ def test_bench_has_the_promised_columns(tiny_bundle: Path, capsys) -> None:
 def test_publish_wants_to_know_where(tiny_bundle: Path, capsys) -> None:
     assert main(["publish", str(tiny_bundle)]) == 2
     assert "owner/name" in capsys.readouterr().err
+
+
+def test_explain_a_place_and_test_a_map(
+    picture: Path, tiny_bundle: Path, tmp_path: Path, capsys
+) -> None:
+    model = ["--model", str(tiny_bundle), "--out", str(tmp_path)]
+    assert main(["explain", str(picture), "--check", *model]) == 0
+    assert "insertion less deletion" in capsys.readouterr().out
+    assert main(["explain", str(picture), "--point", "150", "200", *model]) == 0
+    assert (tmp_path / "scan_outline.png").is_file()
+    about = json.loads((tmp_path / "scan_outline.json").read_text())
+    assert about["point"] == [150, 200] and about["sentence"]["es"]
+    assert main(["explain", str(picture), "--point", "0", "0", *model]) == 2
+    assert "outside the scan" in capsys.readouterr().err
+
+
+def test_the_benchmarks_refuse_an_unknown_method(tmp_path: Path, capsys) -> None:
+    arguments = ["benchmark-explanations", "--out", str(tmp_path), "--method", "magic"]
+    assert main(arguments) == 2
+    assert "grad-cam++" in capsys.readouterr().err

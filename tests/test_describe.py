@@ -96,6 +96,25 @@ def test_size_depth_and_capsule() -> None:
     assert high.word == "subcapsular" and high.value < 10
 
 
+@pytest.mark.parametrize(("gap", "word"), [(3, "at a vessel"), (12, "away from vessels")])
+def test_how_near_a_vessel_is(gap: float, word: str) -> None:
+    spec = PhantomSpec(3, (480, 640), lesions=(BASE,), homogeneous=True, shading_db=1)
+    p = make(spec)
+    logits = np.where(p.lesion, 4.0, -4.0).astype(np.float32)
+    found = find_lesions(
+        logits, p.lesion, p.sector, spacing_at=lambda r, c: (p.mm_per_pixel, p.mm_per_pixel)
+    )[0]
+    grey = p.pixels[..., 0].astype(np.float32) / 255
+    plain = {d.name: d for d in describe(grey, p.sector, p.liver, found)}
+    assert plain["vessel"].value is None and plain["vessel"].word == ""  # none to be seen
+    right = int(np.nonzero(p.lesion.any(0))[0].max())
+    rows = np.nonzero(p.lesion.any(1))[0]
+    left = right + round(gap / p.mm_per_pixel)
+    grey[rows.min() : rows.max(), left : left + round(5 / p.mm_per_pixel)] *= 0.2
+    one = {d.name: d for d in describe(grey, p.sector, p.liver, found)}["vessel"]
+    assert one.value == pytest.approx(gap, abs=2.0) and (one.word, one.unit) == (word, "mm")
+
+
 def test_a_lesion_at_the_livers_edge_has_nothing_to_compare_behind_it() -> None:
     found = told(BASE, seed=1)  # bowel lies right behind it
     assert found["posterior"].value is None and found["posterior"].word == ""

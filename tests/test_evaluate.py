@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
@@ -39,7 +38,6 @@ from hcc_xai.evaluate import (
 )
 from hcc_xai.explain import KINDS
 from hcc_xai.outcome import gather_looks, other_looks, painted, predict
-from hcc_xai.phantom import make, random_spec
 from hcc_xai.probe import _figures, _probe
 from hcc_xai.summary import frame_baseline, summarise
 from hcc_xai.tables import show, table_markdown
@@ -316,29 +314,6 @@ def test_table_shows_each_figure_and_leaves_out_what_has_no_meaning() -> None:
 
 
 # ---- the whole way -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder of phantoms: three classes, two folds, one picture without a liver outline."""
-    folder = tmp_path_factory.mktemp("data")
-    for name in ("images", "masks", "sectors"):
-        (folder / name).mkdir()
-    rows = []
-    for i in range(12):
-        label = LABELS[i % 3]
-        phantom = make(random_spec(i, label=label, shape=(120, 160)))
-        truth = phantom.liver.astype(np.uint8) + phantom.lesion
-        pictures = (("images", phantom.pixels[..., ::-1]), ("masks", truth),
-                    ("sectors", phantom.sector.astype(np.uint8) * 255))  # fmt: skip
-        for kind, picture in pictures:
-            cv2.imwrite(str(folder / kind / f"{label}_{i}.png"), picture)
-        rows.append(
-            [f"{label}_{i}", label, i % 2, "a" if i < 6 else "b", i, "none" if i == 5 else ""]
-        )
-    with (folder / "index.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["name", "label", "fold", "stratum", "group", "note"], *rows])
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,19 @@ def test_the_true_map_by_hand() -> None:
     assert found.to_dict()["holds"] is True
 
 
+def test_road_by_hand() -> None:
+    """The square is bright on dark tissue: filled from its rim it is gone, and with it the
+    probability; filling what the map calls least changes nothing."""
+    grey, blurred, spot = _world()
+    grey = np.where(grey < 0, -1, np.where(spot, 1.0, 0.1)).astype(np.float32)
+    heat = np.exp(-((np.mgrid[:SIDE, :SIDE] - np.array([20, 32])[:, None, None]) ** 2).sum(0) / 300)
+    found = check(_predict(spot), grey, blurred, heat.astype(np.float32), random=0)
+    assert found.road == pytest.approx(0.5, abs=0.12)
+    assert np.isnan(found.better_than) and not found.holds
+    opposite = check(_predict(spot), grey, blurred, (1 - heat).astype(np.float32), random=0)
+    assert opposite.road == pytest.approx(-found.road, abs=0.05)
+
+
 def test_a_map_of_the_wrong_place_fails() -> None:
     grey, blurred, spot = _world()
     wrong = np.roll(spot, 22, axis=0).astype(np.float32)

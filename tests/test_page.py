@@ -33,6 +33,8 @@ from page_server import Served, alike, serve
 from hcc_xai import METHODS, draw, images, pixels, words
 from hcc_xai.analysis import Analyzer, load
 from hcc_xai.errors import ImageError
+from hcc_xai.glass_box import NAMES, GlassBox
+from hcc_xai.neighbours import Neighbours
 from hcc_xai.page import answer as html
 from hcc_xai.page import build, launch, memory, service, style, texts
 from hcc_xai.page.analyze import AnalyzeTab
@@ -42,6 +44,7 @@ from hcc_xai.page.labels import Labels
 from hcc_xai.page.layout import EXAMPLES
 from hcc_xai.page.memory import KEPT_SECONDS, Answers, private_folder
 from hcc_xai.page.model import card, facts
+from hcc_xai.page.questions import near
 from hcc_xai.phantom import make, random_spec, to_dicom
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -223,8 +226,13 @@ def test_explain_answers_as_python_does(client: Client, tiny: Analyzer, png: Pat
     assert found["largest"] == pytest.approx(float(expected.map.max()), rel=1e-4)
     assert shown(picture).shape == (150, 200, 3)
     slow, _ = client.predict(
-        handle_file(png), "layer-cam", layer=tiny.layers[1], api_name="/explain"
+        handle_file(png), "layer-cam", layer=tiny.layers[1], check=True, api_name="/explain"
     )
+    assert -1 <= slow["score"] <= 1 and found["score"] is None
+    place, _ = client.predict(handle_file(png), point="75, 100", api_name="/explain")
+    assert place["point"] == [75, 100] and place["label"] == "lesion"
+    with pytest.raises(AppError, match="outside the scan"):
+        client.predict(handle_file(png), point="0, 0", api_name="/explain")
     assert (slow["method"], slow["layer"]) == ("layer-cam", tiny.layers[1])
 
 
@@ -521,7 +529,7 @@ def test_maps_stand_side_by_side_and_are_tested(
     given = ("en", methods, "malignant", "benign", layer, True)
     updates = list(explain.run(VISITOR, *given))
     assert [update["visible"] for update in updates[0].values() if isinstance(update, dict)] == [
-        True, True, True, False,
+        True, True, True, "hidden",
     ]  # fmt: skip
     a = tiny.analyze(png)
     for name, (_, picture, said) in zip(methods, explain.cells, strict=False):
@@ -594,11 +602,96 @@ def test_a_visitor_who_leaves_stops_the_work(
             break
     run.close()
     start = time.monotonic()
-    explain._pool.submit(int).result(timeout=5)  # the thread is free again
+    explain.slow.pool.submit(int).result(timeout=5)  # the thread is free again
     assert time.monotonic() - start < 2
 
 
 # --- words ---
+
+
+def ask(explain: ExplainTab, question: Any, language: str = "en") -> dict[Any, Any]:
+    """The last update of a question."""
+    return list(explain.questions._answered(VISITOR, language, question))[-1]
+
+
+def test_questions_want_a_picture_first(explain: ExplainTab) -> None:
+    questions = explain.questions
+    for question in (questions.follow, questions.mind):
+        assert "first" in ask(explain, question)[questions.progress]
+    assert "first" in list(questions.begin(VISITOR, "en"))[-1][questions.progress]
+
+
+def test_what_the_answer_follows_is_a_table(
+    tab: AnalyzeTab, explain: ExplainTab, tiny: Analyzer, png: Path
+) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    a = tiny.analyze(png)
+    found = tiny.challenge(a)
+    table = ask(explain, explain.questions.follow)[explain.questions.told]
+    assert table.count("<tr") == len(found)
+    for one in found:
+        bad = str(one.bad).lower()
+        assert f'data-change="{one.name}" data-bad="{bad}"' in table
+        assert f"{one.before:.2f} → {one.after:.2f}" in table
+    against = sum(c.bad for c in found)
+    assert ("follows the lesion" in table) == (against == 0)
+    assert "en espejo" in ask(explain, explain.questions.follow, "es")[explain.questions.told]
+
+
+def test_what_would_change_its_mind_is_drawn(
+    tab: AnalyzeTab, explain: ExplainTab, tiny: Analyzer, png: Path
+) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    a = tiny.analyze(png)
+    found = tiny.change_of_mind(a)
+    update = ask(explain, explain.questions.mind)
+    said = unescape(update[explain.questions.told])
+    assert f"from {found.before:.2f} to {found.after:.2f}" in said
+    assert ("changes “" in said) == found.changed
+    picture = shown(update[explain.questions.picture]["value"])
+    assert (picture == (255, 176, 0)).all(2).sum() > 20
+    assert "Nearest" not in said  # this bundle knows none
+
+
+def test_neighbours_are_listed_and_the_same_image_is_named(tiny: Analyzer, png: Path) -> None:
+    a = tiny.analyze(png)
+    assert a._pooled is not None
+    known = Neighbours.fit(np.stack([a._pooled, a._pooled + 1]), ["benign", "normal"])
+    said = near(replace(a, _neighbours=known), "en")
+    assert said.count("<li>") == 2 and "very image" in said
+    other = Neighbours.fit(np.stack([a._pooled + 2, a._pooled + 3]), ["benign", "normal"])
+    assert "very image" not in near(replace(a, _neighbours=other), "en")
+
+
+def test_a_place_is_asked_about(
+    tab: AnalyzeTab, explain: ExplainTab, tiny: Analyzer, png: Path
+) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    questions, a = explain.questions, tiny.analyze(png)
+    begun = list(questions.begin(VISITOR, "en"))[-1]
+    assert "Click a lesion" in begun[questions.told]
+    lesion = np.argwhere(a.lesions[0].mask)
+    row, col = (int(v) for v in lesion[len(lesion) // 2])
+    typed = list(questions.typed(VISITOR, "en", f"{row}, {col}"))[-1]
+    assert "Lesion 1" in typed[questions.told] and typed[questions.picture]["visible"] is True
+    event = gr.SelectData(None, {"index": [col, row], "value": None})
+    clicked = list(questions.point(VISITOR, "en", event))[-1]
+    assert clicked[questions.told] == typed[questions.told]
+    away = list(questions.typed(VISITOR, "es", "0; 0"))[-1]
+    assert "fuera de la imagen" in away[questions.progress]
+    wrong = list(questions.typed(VISITOR, "en", "left"))[-1]
+    assert "no place" in unescape(wrong[questions.progress])
+
+
+def test_a_second_opinion_stands_beside_the_answer(tiny: Analyzer, png: Path) -> None:
+    a = tiny.analyze(png)
+    other = next(k for k in a.probabilities if k != a.label)
+    box = GlassBox((other, a.label), NAMES, (0.1,) * 10, (0.0,) * 10, (1.0,) * 10, 5.0, {})
+    agrees = replace(a, _glass_box=box)
+    assert "speaks for the same" in html.answer(agrees, "en", agrees.evidence)
+    assert "second opinion" not in html.answer(agrees, "en", None)  # not before there is time
+    differs = replace(a, _glass_box=replace(box, bias=-5.0))
+    assert "instead, chiefly" in html.answer(differs, "en", differs.evidence)
 
 
 def test_the_answer_says_the_numbers(tiny: Analyzer, png: Path) -> None:

@@ -158,6 +158,14 @@ def _trust(a: Analysis, language: str, evidence: Evidence | None) -> str:
         lines[0] = _line("!", "kind", flags["let-through"], language)
         lines[1] = _line("!", "confidence", text("calibrated-elsewhere", language), language)
     lines.append(_evidence(a, language, evidence, flags.get("evidence-elsewhere")))
+    if evidence is not None and a.second_opinion is not None:  # by then there is time for it
+        against = a.disagreement(language)
+        if against:
+            lines.append(_line("!", "second", against, language))
+        elif a.second_opinion.label == a.label:
+            chance = words.number(a.second_opinion.probability, language)
+            said = text("second-agrees", language, chance=chance)
+            lines.append(_line("✓", "second", said, language))
     lines += [
         _line("!", "note", message, language)
         for code, message in flags.items()

@@ -12,7 +12,7 @@ import gradio as gr
 from hcc_xai import draw
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.errors import ArgumentError, HccXaiError
-from hcc_xai.explain import KINDS, METHODS
+from hcc_xai.explain import KINDS, METHODS, Explanation
 from hcc_xai.images import decode
 from hcc_xai.page import texts
 from hcc_xai.page.memory import Answers, take
@@ -49,6 +49,8 @@ class Endpoints:
             method = gr.Dropdown(list(METHODS), value=KINDS[0], label="method")
             layer = gr.Dropdown(list(analyzer.layers), value=None, label="layer")
             seed = gr.Number(0, label="seed", precision=0)
+            check = gr.Checkbox(False, label="check")
+            point = gr.Textbox(None, label="point")
             numbers = gr.JSON(label="answer")
             pictures = [gr.Image(label=name, format="png") for name in ("overlay", *_MASKS)]
             analyze, explain = gr.Button(), gr.Button()
@@ -56,6 +58,7 @@ class Endpoints:
         given.append(accept)
         analyze.click(self.analyze, given, [numbers, *pictures], api_name="analyze", **MODEL)
         given = [file, method, label, against, frame, scale, opacity, language, layer, seed]
+        given += [check, point]
         explain.click(self.explain, given, [numbers, pictures[0]], api_name="explain", **SLOW)
 
     def analyze(
@@ -106,14 +109,24 @@ class Endpoints:
         language: str = "en",
         layer: str | None = None,
         seed: int = 0,
+        check: bool = False,
+        point: str | None = None,
     ) -> tuple[Any, ...]:
-        """One map by one method: what speaks for a label (rather than another)."""
+        """One map by one method: what speaks for a label (rather than another).
+
+        With `check` it is tested: its score. With a `point`, "row, column", why that place is
+        outlined as lesion, or why not.
+        """
 
         def run() -> tuple[Any, ...]:
             a = self._read(file, frame, None, accept=False)
-            found = self.analyzer.explain(
-                a, method, label=label, against=against, layer=layer, seed=seed
-            )
+            found: Explanation
+            if point:
+                found = self.analyzer.explain_outline(a, place_of(point), layer=layer)
+            else:
+                found = self.analyzer.explain(
+                    a, method, label=label, against=against, layer=layer, seed=seed, check=check
+                )
             picture = a.overlay_of(found, absolute=scale == "absolute", opacity=opacity)
             told = {**found.to_dict(), "accepted": a.accepted}
             return told, *self.answers.hand_out({"overlay.png": draw.png(picture)})
@@ -128,6 +141,19 @@ class Endpoints:
         name = Path(file).name
         image = decode(take(file), name=name, frame=frame, mm_per_pixel=spacing)
         return self.analyzer.analyze(image, accept=accept)
+
+
+def place_of(typed: str) -> tuple[int, int]:
+    """Row and column of "row, column".
+
+    Raises:
+        ArgumentError: it is no place.
+    """
+    try:
+        row, col = (int(part) for part in typed.replace(";", ",").split(","))
+    except ValueError:
+        raise ArgumentError(f"{typed!r} is no place; write row and column, like 120, 200") from None
+    return row, col
 
 
 def _in_a_sentence(run: Callable[[], tuple[Any, ...]], language: str) -> tuple[Any, ...]:

@@ -4,14 +4,10 @@ agree, and whether each of them is true."""
 from __future__ import annotations
 
 import base64
-import threading
-import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -26,15 +22,13 @@ from hcc_xai.page import answer as html
 from hcc_xai.page import texts
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.memory import Answers, Kept
+from hcc_xai.page.questions import Questions
 from hcc_xai.page.service import HIDDEN, SLOW
+from hcc_xai.page.slow import Slow, Tell, Updates, say
 from hcc_xai.page.texts import i18n, text
 from hcc_xai.page.view import stem, write_picture
 
 MOST = 4  # side by side
-_PATIENCE = 0.4  # seconds between two looks at how far it is
-_T = TypeVar("_T")
-_Updates = dict[Any, Any]
-_Tell = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -48,10 +42,6 @@ class _Asked:
     check: bool
 
 
-class _Stopped(Exception):
-    """The visitor did not want to wait."""
-
-
 class ExplainTab:
     """Builds the tab within a `gr.Blocks`; `run` is its event."""
 
@@ -59,8 +49,7 @@ class ExplainTab:
         self, analyzer: Analyzer, answers: Answers, labels: Labels, language: gr.Radio
     ) -> None:
         self.analyzer, self.answers = analyzer, answers
-        # One thread for all visitors: each that ran the network once keeps its working memory.
-        self._pool = ThreadPoolExecutor(1)
+        self.slow = Slow()
         with gr.Column(elem_id="explain-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="explain-intro"), value=_intro)
             self._controls(labels)
@@ -78,6 +67,7 @@ class ExplainTab:
                 for form in ("GIF", "WebP")
             }
         self.moving = gr.HTML("", elem_id="layers-at-work")
+        self.questions = Questions(analyzer, answers, self.slow, labels, language)
         go.click(
             self.layers,
             [language, self.label],
@@ -106,12 +96,11 @@ class ExplainTab:
             ]
 
         with gr.Row(elem_classes="controls"):
-            choices = [(method.title, name) for name, method in METHODS.items()]
             value = ["grad-cam++", "contribution"]
             methods = gr.CheckboxGroup(
-                choices, value=value, label=i18n("methods"), elem_id="methods"
+                _choices("en"), value=value, label=i18n("methods"), elem_id="methods"
             )
-            self.methods = labels.add(methods, label="methods")
+            self.methods = labels.add(methods, label="methods", choices=_choices)
         with gr.Row(elem_classes="controls"):
             self.label = self._list(labels, "class", grades("the-answer"))
             self.against = self._list(labels, "against", grades("nothing"))
@@ -134,14 +123,14 @@ class ExplainTab:
         )
         return labels.add(dropdown, label=name, choices=choices)
 
-    def layers(self, request: gr.Request, language: str, label: str) -> _Updates:
+    def layers(self, request: gr.Request, language: str, label: str) -> Updates:
         """The attribution from the first block to the last, moving."""
         kept = self.answers.get(str(request.session_hash))
         if kept is None or not kept.answer.accepted:
-            return {self.progress: _say(text("explain-first", language), bad=True)}
+            return {self.progress: say(text("explain-first", language), bad=True)}
         a = kept.answer
         try:
-            moving = self._pool.submit(animate, self.analyzer, a, label=label or None).result()
+            moving = animate(self.analyzer, a, label=label or None)
             contents = {"GIF": moving.gif(), "WebP": moving.webp()}
             name = f"{stem(a)}_layers"
             files = {
@@ -151,7 +140,7 @@ class ExplainTab:
                 for form, content in contents.items()
             }
         except FileNotFoundError:  # another picture came in between
-            return {self.progress: _say(text("gone", language), bad=True)}
+            return {self.progress: say(text("gone", language), bad=True)}
         code = base64.b64encode(contents["WebP"]).decode()
         said = escape(text("layers-said", language, title=a.title(label or None, language)))
         picture = f'<img alt="{said}" src="data:image/webp;base64,{code}"><p>{said}</p>'
@@ -159,9 +148,9 @@ class ExplainTab:
 
     def halt(self, language: str) -> str:
         """What is said when the visitor stops it; what is there stays."""
-        return _say(text("stopped-by-you", language))
+        return say(text("stopped-by-you", language))
 
-    def run(self, request: gr.Request, language: str, *given: Any) -> Iterator[_Updates]:
+    def run(self, request: gr.Request, language: str, *given: Any) -> Iterator[Updates]:
         """Explain, one method after the other, then test each map. given: see `_Asked`."""
         asked = _Asked(*given)
         kept = self.answers.get(str(request.session_hash))
@@ -175,14 +164,14 @@ class ExplainTab:
         elif asked.against and asked.against == (asked.label or kept.answer.label):
             wrong = "explain-same"
         if kept is None or wrong is not None:
-            yield {self.progress: _say(text(wrong or "explain-first", language), bad=True)}
+            yield {self.progress: say(text(wrong or "explain-first", language), bad=True)}
             return
         yield {
             self.table: "",
             self.moving: "",
             **{part: "" for _, _, part in self.cells},
             **{
-                box: gr.update(visible=i < len(asked.methods))
+                box: gr.update(visible=True if i < len(asked.methods) else "hidden")
                 for i, (box, _, _) in enumerate(self.cells)
             },
             **{picture: None for _, picture, _ in self.cells},
@@ -191,16 +180,16 @@ class ExplainTab:
             yield from self._explain(kept, language, asked)
             yield {self.progress: ""}
         except HccXaiError as error:
-            yield {self.progress: _say(texts.error(str(error), language), bad=True)}
+            yield {self.progress: say(texts.error(str(error), language), bad=True)}
         except FileNotFoundError:  # another picture came in between
-            yield {self.progress: _say(text("gone", language), bad=True)}
+            yield {self.progress: say(text("gone", language), bad=True)}
 
-    def _explain(self, kept: Kept, language: str, asked: _Asked) -> Iterator[_Updates]:
+    def _explain(self, kept: Kept, language: str, asked: _Asked) -> Iterator[Updates]:
         a, found = kept.answer, list[Explanation]()
         for name, (_, picture, said) in zip(asked.methods, self.cells, strict=False):
             where = asked.layer if METHODS[name].layered else None
 
-            def explain(tell: _Tell, name: str = name, where: str | None = where) -> Explanation:
+            def explain(tell: Tell, name: str = name, where: str | None = where) -> Explanation:
                 return self.analyzer.explain(
                     a,
                     name,
@@ -210,7 +199,9 @@ class ExplainTab:
                     progress=tell,
                 )
 
-            one = yield from self._wait(explain, METHODS[name].title, language)
+            one = yield from self.slow.wait(
+                explain, title_of(name, language), language, self.progress
+            )
             found.append(one)
             file = write_picture(kept, name.replace("+", "p"), a.overlay_of(one))
             yield {picture: file, said: caption(a, one, None, language)}
@@ -220,40 +211,17 @@ class ExplainTab:
             return
         for one, (_, _, said) in zip(found, self.cells, strict=False):
 
-            def test(tell: _Tell, one: Explanation = one) -> Faithfulness:
+            def test(tell: Tell, one: Explanation = one) -> Faithfulness:
                 return self.analyzer.check(a, one, progress=tell)
 
-            title = text("testing", language, method=METHODS[one.method].title)
-            verdict = yield from self._wait(test, title, language)
+            title = text("testing", language, method=title_of(one.method, language))
+            verdict = yield from self.slow.wait(test, title, language, self.progress)
             yield {said: caption(a, one, verdict, language)}
-
-    def _wait(
-        self, work: Callable[[_Tell], _T], title: str, language: str
-    ) -> Generator[_Updates, None, _T]:
-        """Run something on the slow thread and say how far it is; it ends when the visitor goes."""
-        stop, start, share = threading.Event(), time.monotonic(), 0.0
-
-        def tell(done: float) -> None:
-            nonlocal share
-            if stop.is_set():
-                raise _Stopped
-            share = done
-
-        job: Future[_T] = self._pool.submit(work, tell)
-        try:
-            while True:
-                try:
-                    return job.result(timeout=_PATIENCE)
-                except NotYet:
-                    left = (time.monotonic() - start) * (1 - share) / share if share > 0 else None
-                    yield {self.progress: _progress(title, share, left, language)}
-        finally:
-            stop.set()
-            job.cancel()
 
 
 def _cell(number: int) -> tuple[Any, Any, Any]:
-    with gr.Column(visible=False, elem_classes="cell", min_width=240) as box:
+    # "hidden" stays in the page: a picture that comes while its cell is being built would be lost.
+    with gr.Column(visible="hidden", elem_classes="cell", min_width=240) as box:
         picture = gr.Image(
             show_label=False,
             container=False,
@@ -266,21 +234,18 @@ def _cell(number: int) -> tuple[Any, Any, Any]:
     return box, picture, said
 
 
+def title_of(method: str, language: str) -> str:
+    """A method's name; those that are words, in the reader's language."""
+    key = f"method-{method}"
+    return text(key, language) if key in texts.TEXTS else METHODS[method].title
+
+
+def _choices(language: str) -> list[tuple[str, str]]:
+    return [(title_of(name, language), name) for name in METHODS]
+
+
 def _intro(language: str) -> str:
     return f"<p>{text('explain-intro', language)}</p>"
-
-
-def _say(message: str, *, bad: bool = False) -> str:
-    role = "alert" if bad else "status"
-    return f'<p class="{"bad" if bad else ""}" role="{role}">{escape(message)}</p>'
-
-
-def _progress(title: str, share: float, left: float | None, language: str) -> str:
-    more = "" if left is None else text("time-left", language, seconds=f"{left:.0f}")
-    return (
-        f'<p role="status">{escape(title)} <progress max="1" value="{share:.2f}"></progress> '
-        f"{escape(more)}</p>"
-    )
 
 
 def caption(a: Analysis, one: Explanation, verdict: Faithfulness | None, language: str) -> str:
@@ -307,9 +272,40 @@ def caption(a: Analysis, one: Explanation, verdict: Faithfulness | None, languag
     body = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return (
         f'<div class="told" data-method="{escape(one.method)}" data-verdict="{state}">'
-        f"<h3>{escape(method.title)}{escape(layer)}</h3>{body}"
+        f"<h3>{escape(title_of(one.method, language))}{escape(layer)}</h3>{body}"
+        f"{curves(verdict, language) if verdict else ''}"
         f"<p class='small'>{escape(scale)} · {words.number(one.seconds, language, 1)} s · "
         f"{escape(method.paper)}</p></div>"
+    )
+
+
+def curves(verdict: Faithfulness, language: str) -> str:
+    """Deletion and insertion as a small drawing, with their areas and ROAD."""
+    width, height = 220, 90
+
+    def line(values: tuple[float, ...], style: str) -> str:
+        points = " ".join(
+            f"{width * step:.1f},{height * (1 - value):.1f}"
+            for step, value in zip(verdict.steps, values, strict=True)
+        )
+        return f'<polyline points="{points}" class="{style}" fill="none"/>'
+
+    drawn = (
+        line(verdict.random_deletion, "random")
+        + line(verdict.random_insertion, "random")
+        + line(verdict.deletion, "deletion")
+        + line(verdict.insertion, "insertion")
+    )
+    values = {
+        "deletion": words.number(verdict.deletion_auc, language),
+        "insertion": words.number(verdict.insertion_auc, language),
+        "road": words.number(verdict.road, language).replace("-", "−"),
+    }
+    said = text("curves", language, **values)
+    return (
+        f'<details class="curves"><summary>{text("curves-title", language)}</summary>'
+        f'<svg viewBox="-2 -2 {width + 4} {height + 4}" role="img" aria-label="{escape(said)}">'
+        f"{drawn}</svg><p>{escape(said)}</p></details>"
     )
 
 
@@ -323,7 +319,7 @@ def _shares(a: Analysis, one: Explanation) -> dict[str, float]:
 
 
 def _agreement(found: list[Explanation], a: Analysis, language: str) -> str:
-    titles = [METHODS[one.method].title for one in found]
+    titles = [title_of(one.method, language) for one in found]
     values = agreement([one.map for one in found], a.sector)
     head = "".join(f"<th scope='col'>{escape(title)}</th>" for title in titles)
     rows = "".join(

@@ -11,13 +11,14 @@ import gradio as gr
 
 from hcc_xai import words
 from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import FIGURES, RELIABILITY
+from hcc_xai.bundle import FIGURES, METHOD_FIGURES, RELIABILITY
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.texts import text
 
 _LARGEST_FIGURE = 2 * 2**20  # bytes; a bundle may come from anyone
 _PICTURES = {  # of the card, and what they show
     FIGURES: "ROC, lesion Dice, evidence, free response, behaviour, frame sizes",
+    METHOD_FIGURES: "Methods of explanation: insertion less deletion, and shuffled networks",
     RELIABILITY: "How often it is right when it says how sure it is: raw, and calibrated",
 }
 

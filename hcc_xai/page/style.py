@@ -246,6 +246,22 @@ body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch
 #explain-table { overflow-x: auto; } #explain-table table { border-collapse: collapse; font-size: 12px; }
 #explain-table table, #explain-table table * { border: 0 !important; background: none !important; }
 #explain-table th, #explain-table td { padding: 2px 12px 2px 0; text-align: left; font-weight: 400; color: #c5ccd4; }
+.curves summary { font-size: 11.5px; color: #9aa5b1; cursor: pointer; } .curves svg { width: 220px; max-width: 100%; display: block; }
+.curves polyline { stroke-width: 1.6; } .curves .random { stroke: #5b6672; } .curves .deletion { stroke: #e69f00; }
+.curves .insertion { stroke: #56b4e9; }
+#ask-title h3 { font-size: 13px; font-weight: 600; color: #9aa5b1; margin: 10px 0 2px; border-bottom: 1px solid #2a323c; }
+#ask-row { gap: 8px; flex-wrap: wrap; align-items: flex-end; } #ask-row button { flex: 0 0 auto; min-width: 90px !important; }
+#ask-row .form { flex: 0 0 auto; width: 220px; min-width: 0 !important; background: none; border: 0; }
+#ask-progress { min-height: 22px; } #ask-progress p { margin: 0; font-size: 12.5px; color: #c5ccd4; }
+#ask-progress .bad { color: #ffb38a; } #ask-progress progress { width: 160px; vertical-align: middle; }
+#asked { gap: 12px; flex-wrap: wrap; align-items: flex-start; } #asked-picture { flex: 1 1 380px; max-width: 720px; }
+#asked-picture img { cursor: crosshair; }
+#asked-told { flex: 1 1 300px; } #asked-told p { margin: 0 0 6px; font-size: 13px; color: #e6e9ed; max-width: 620px; }
+#asked-told .small { color: #9aa5b1; font-size: 11.5px; }
+#asked-told table, #asked-told table * { border: 0 !important; background: none !important; }
+.challenges th, .challenges td { padding: 2px 12px 2px 0; text-align: left; font-weight: 400; font-size: 12.5px; color: #c5ccd4; }
+.challenges [data-bad=true] th, .challenges [data-bad=true] td { color: #ffb38a; font-weight: 600; }
+.nearest { margin: 0; padding-left: 20px; font-size: 12.5px; color: #c5ccd4; }
 #bottom { padding: 6px 0 2px; color: #9aa5b1; font-size: 12px; border-top: 1px solid #1a2027; }
 #bottom p { margin: 0; }
 footer .divider { display: none !important; }

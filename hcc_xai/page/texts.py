@@ -119,6 +119,76 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Do they agree? Rank correlation inside the scan, 1 at most",
         "¿Coinciden? Correlación de rangos dentro de la imagen, como máximo 1",
     ),
+    "curves-title": ("Curves", "Curvas"),
+    "curves": (
+        "Probability as the map's highest places are hidden (orange, area {deletion}) or shown alone (blue, {insertion}), over the share of the scan; grey: random maps. ROAD {road}.",
+        "Probabilidad al ocultar los puntos más altos del mapa (naranja, área {deletion}) o mostrar solo estos (azul, {insertion}), según la proporción de la imagen; gris: mapas al azar. ROAD {road}.",
+    ),
+    "method-contribution": ("Contribution (exact)", "Contribución (exacta)"),
+    "method-eigen-cam": ("Eigen-CAM (blind to the class)", "Eigen-CAM (ciego a la clase)"),
+    "method-integrated-gradients": ("Integrated Gradients", "Gradientes integrados"),
+    "method-occlusion": ("Occlusion", "Oclusión"),
+    "method-kernel-shap": ("Kernel SHAP of superpixels", "Kernel SHAP de superpíxeles"),
+    "ask-title": ("Ask further", "Preguntar más"),
+    "ask-follow": ("What does it follow?", "¿A qué atiende?"),
+    "ask-mind": ("What would change its mind?", "¿Qué la haría cambiar?"),
+    "ask-outline": ("Why is this outlined, or not?", "¿Por qué se delinea, o no?"),
+    "ask-place": ("or type a place: row, column", "o escriba un punto: fila, columna"),
+    "ask-click": (
+        "Click a lesion to see what its outline rests on, or any other place to see why nothing is outlined there.",
+        "Pulse una lesión para ver en qué se apoya su contorno, o cualquier otro punto para ver por qué no se delinea nada.",
+    ),
+    "ask-outside": ("This place lies outside the scan.", "Ese punto está fuera de la imagen."),
+    "ask-no-place": (
+        "“{place}” is no place; write row and column, like 120, 200.",
+        "«{place}» no es un punto; escriba fila y columna, como 120, 200.",
+    ),
+    "ask-rests": ("Seg-Grad-CAM; brighter: more.", "Seg-Grad-CAM; más claro: más."),
+    "ask-signed": (
+        "Red speaks for a lesion there, blue against (Seg-HiRes-CAM).",
+        "Rojo habla a favor de una lesión ahí; azul, en contra (Seg-HiRes-CAM).",
+    ),
+    "follow-good": (
+        "“{title}” follows the lesion: no change of anything else overturned it.",
+        "«{title}» atiende a la lesión: ningún otro cambio la invirtió.",
+    ),
+    "follow-bad": (
+        "{count} of {of} changes speak against “{title}”: it follows more than the lesion.",
+        "{count} de {of} cambios hablan en contra de «{title}»: atiende a algo más que la lesión.",
+    ),
+    "mind-one": (
+        "Painting over one region ({share} of the scan) changes “{title}” from {before} to {after}; the answer becomes “{other}”.",
+        "Al tapar una región ({share} de la imagen), «{title}» pasa de {before} a {after}; la respuesta es «{other}».",
+    ),
+    "mind-changes": (
+        "Painting over {count} regions ({share} of the scan) changes “{title}” from {before} to {after}; the answer becomes “{other}”.",
+        "Al tapar {count} regiones ({share} de la imagen), «{title}» pasa de {before} a {after}; la respuesta es «{other}».",
+    ),
+    "mind-stays": (
+        "Not even painting over the {count} strongest regions ({share} of the scan) changes the answer: “{title}” goes from {before} to {after}.",
+        "Ni tapando las {count} regiones más fuertes ({share} de la imagen) cambia la respuesta: «{title}» pasa de {before} a {after}.",
+    ),
+    "mind-exact": (
+        "No smaller set of regions does.",
+        "Ningún conjunto menor de regiones lo logra.",
+    ),
+    "mind-rough": (
+        "None of them can be given back; a smaller set may exist.",
+        "No sobra ninguna; puede existir un conjunto menor.",
+    ),
+    "nearest": (
+        "Nearest training images, by what the network saw (1: as near as training images are to each other; the images themselves are not kept):",
+        "Imágenes de entrenamiento más cercanas según lo que vio la red (1: tan cerca como lo están entre sí; las imágenes no se guardan):",
+    ),
+    "nearest-same": (
+        "This very image was trained on: the answer says nothing about how it does on new ones.",
+        "El modelo se entrenó con esta misma imagen: la respuesta no dice cómo acierta con otras nuevas.",
+    ),
+    "second": ("second opinion", "segunda opinión"),
+    "second-agrees": (
+        "What was measured of the lesion speaks for the same ({chance}).",
+        "Lo medido en la lesión apunta a lo mismo ({chance}).",
+    ),
     "get": ("Download", "Descargar"),
     "get-overlay": ("Overlay", "Superposición"),
     "get-lesion": ("Lesion mask", "Máscara de lesión"),

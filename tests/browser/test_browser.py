@@ -426,6 +426,29 @@ def test_explanations_side_by_side(visit: Open) -> None:
     expect(images.nth(1)).to_have_attribute("style", re.compile(r"scale\(1\)"))
 
 
+def test_further_questions(visit: Open) -> None:
+    page = visit()
+    page.locator("#example-malignant").click()
+    answered(page)
+    page.get_by_role("tab", name="Explain").click()
+    page.locator("#ask-follow").click()
+    expect(page.locator(".challenges tr").first).to_be_visible(timeout=60_000)
+    assert page.locator(".challenges tr").count() > 8
+    page.locator("#ask-mind").click()
+    expect(page.locator("#asked-told")).to_contain_text("Painting over", timeout=60_000)
+    page.locator("#ask-outline").click()
+    expect(page.locator("#asked-told")).to_contain_text("Click a lesion")
+    image = page.locator("#asked-picture img")
+    expect(image).to_be_visible()
+    box = image.bounding_box()
+    assert box is not None
+    image.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.5})
+    expect(page.locator("#asked-told")).to_contain_text("the network gives this place")
+    page.locator("#ask-place input, #ask-place textarea").fill("1, 1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ask-progress")).to_contain_text("outside the scan")
+
+
 def test_the_model_tab_shows_the_card(visit: Open) -> None:
     page = visit()
     page.get_by_role("tab", name="Model").click()

@@ -1,0 +1,271 @@
+"""Does the answer follow the lesion, or something that no lesion has? The picture is changed, one
+thing at a time, and the answer is watched.
+
+`changes` makes the changed pictures of one answer; a `Challenge` says what one of them did. What a
+heatmap cannot show, as the speckle's size or the gain's slope, shows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hcc_xai.behaviour import elsewhere, paint_over
+from hcc_xai.graphics import drawn
+from hcc_xai.result import Analysis
+
+Grey = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+DECIDES = ("lesion", "all-but-lesion")  # of these the first shall move the answer; the others not
+_INK = 0.88  # of marks, share of white
+_SLOPE = 0.2  # of the grey scale from the top of the sector to its bottom: 12 dB of 60
+_GRAIN = {"finer": 0.35, "coarser": 1.6}  # standard deviation of the grain, pixels of the network
+_LEAST = 0.1  # change of a probability, when the lesion is hidden, below which it was not needed
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """What one change did.
+
+    Attributes:
+        name: of the change, see `CHANGES`. label: the answer before. before, after: the
+        probability of that label. answer: the most probable label after it.
+    """
+
+    name: str
+    label: str
+    before: float
+    after: float
+    answer: str
+
+    @property
+    def flips(self) -> bool:
+        return self.answer != self.label
+
+    @property
+    def bad(self) -> bool:
+        """Whether it speaks against the answer: that fell with what no lesion has, or stood without
+        the lesion."""
+        if self.name == "lesion":
+            return abs(self.before - self.after) < _LEAST
+        return self.name not in DECIDES and self.flips
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "flips": self.flips, "bad": self.bad}
+
+
+class Scene:
+    """A picture that is to be changed: grey levels 0 to 1 in the pixels of the file."""
+
+    def __init__(self, answer: Analysis) -> None:
+        self.frame = answer.frame
+        self.grey: Grey = answer.image.grey
+        self.sector, self.lesions = answer.sector, answer.lesions
+        self.lesion, self.liver = answer.masks["lesion"], answer.masks["liver"]
+        rows, cols = np.nonzero(self.sector)
+        self.top, self.bottom = int(rows.min()), int(rows.max())
+        self.width = int(np.ptp(cols)) + 1
+        top, left, bottom, right = self.frame.box
+        # Pixels of the file in one of the network: what is finer, it does not see.
+        self.pixel = max((bottom - top), (right - left)) / self.frame.size
+
+    @cached_property
+    def kept(self) -> Grey:
+        """1 in the lesion and a ring around it, 0 elsewhere, soft between; (H, W)."""
+        ring = max(4, round(0.25 * 2 * float(np.sqrt(self.lesion.sum() / np.pi))))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
+        wide = cv2.dilate(self.lesion.astype(np.float32), kernel)
+        found: Grey = cv2.GaussianBlur(wide, (0, 0), max(1.0, ring / 4)).astype(np.float32)
+        return found
+
+    def around(self, other: Grey) -> Grey:
+        """Another picture everywhere but in the lesion and its ring."""
+        mixed = self.kept * self.grey + (1 - self.kept) * other
+        found: Grey = np.where(self.lesion, self.grey, mixed).astype(np.float32)
+        return found
+
+    def inked(self, ink: NDArray[np.uint8]) -> Grey:
+        """The picture with marks on it; ink: (H, W), 0 to 255."""
+        share = ink / np.float32(255)
+        found: Grey = ((1 - share) * self.grey + share * _INK).astype(np.float32)
+        return found
+
+    def seen(self, grey: Grey) -> Grey:
+        """What the network sees of it."""
+        return self.frame.to_network(np.clip(grey, 0, 1))
+
+    def room(self, height: int, width: int) -> tuple[int, int] | None:
+        """Where a box fits into the sector as far from the lesion as can be; its top left corner.
+        Without a lesion, as low as can be."""
+        if height >= self.sector.shape[0] or width >= self.sector.shape[1]:
+            return None
+        free = (self.sector & (self.kept < 0.5)).astype(np.float32)
+        fits = cv2.matchTemplate(free, np.ones((height, width), np.float32), cv2.TM_CCORR)
+        places = np.argwhere(fits > height * width - 0.5)
+        if not len(places):
+            return None
+        if not self.lesion.any():
+            low = places[-1]
+            return int(low[0]), int(low[1])
+        centre = np.argwhere(self.lesion).mean(0) - (height / 2, width / 2)
+        far = places[int(((places - centre) ** 2).sum(1).argmax())]
+        return int(far[0]), int(far[1])
+
+
+def _text(scene: Scene) -> Grey | None:
+    words, font = "RT LOBE", cv2.FONT_HERSHEY_SIMPLEX
+    scale = max(0.28, scene.width / 900)
+    thick = max(1, round(scene.width / 600))
+    (width, height), below = cv2.getTextSize(words, font, scale, thick)
+    place = scene.room(height + below + 4, width + 4)
+    if place is None:
+        return None
+    ink = np.zeros(scene.grey.shape, np.uint8)
+    origin = (place[1] + 2, place[0] + height + 2)
+    cv2.putText(ink, words, origin, font, scale, 255, thick, cv2.LINE_AA)
+    return scene.inked(ink)
+
+
+def _body_mark(scene: Scene) -> Grey | None:
+    arm = max(6, scene.width // 40)
+    place = scene.room(4 * arm + 4, 6 * arm + 4)
+    if place is None:
+        return None
+    ink = np.zeros(scene.grey.shape, np.uint8)
+    row, col = place[0] + 2 * arm + 2, place[1] + 3 * arm + 2
+    for side in (-1, 1):  # a torso from the front, and the probe on it
+        turn, middle = 90 - side * 90, (col + side * 2 * arm, row)
+        cv2.ellipse(ink, middle, (arm, 2 * arm), 0, turn + 120, turn + 240, 255, 1, cv2.LINE_AA)
+    cv2.line(ink, (col - arm // 2, row - arm // 3), (col, row - arm // 2), 255, 2)
+    return scene.inked(ink)
+
+
+def _calipers(scene: Scene) -> Grey | None:
+    if not scene.lesions:
+        return None
+    outline = scene.lesions[0].outline.astype(np.float64)
+    centred = outline - outline.mean(0)
+    along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
+    ends = outline[int(along.argmin())], outline[int(along.argmax())]
+    ink = np.zeros(scene.grey.shape, np.uint8)
+    size = max(5, round(scene.width / 50))
+    for share in np.linspace(0, 1, 13):
+        row, col = (int(v) for v in np.rint((1 - share) * ends[0] + share * ends[1]))
+        if share in (0, 1):
+            cv2.drawMarker(ink, (col, row), 255, cv2.MARKER_CROSS, size, 1)
+        else:
+            cv2.circle(ink, (col, row), 0, 255, -1)
+    return scene.inked(ink)
+
+
+def _unmarked(scene: Scene) -> Grey | None:
+    grey = (np.clip(scene.grey, 0, 1) * 255).astype(np.uint8)
+    marks = drawn(grey, scene.sector)
+    if not marks.any():
+        return None
+    filled = cv2.inpaint(grey, marks.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return (filled / 255).astype(np.float32)
+
+
+def _slope(by: float) -> Callable[[Scene], Grey]:
+    def change(scene: Scene) -> Grey:
+        depth = (np.arange(scene.grey.shape[0]) - scene.top) / max(1, scene.bottom - scene.top)
+        return (scene.grey + by * (depth[:, None] - 0.5)).astype(np.float32)
+
+    return change
+
+
+def _grain(name: str) -> Callable[[Scene], Grey]:
+    """Speckle of another size, as another probe would give, but in the lesion and its ring: levels
+    stay, and so does the spread around them."""
+
+    def change(scene: Scene) -> Grey:
+        cover = scene.sector.astype(np.float32)
+        wide = 3.0 * scene.pixel
+
+        def mean(values: NDArray[Any]) -> NDArray[Any]:
+            smooth = cv2.GaussianBlur(values * cover, (0, 0), wide)
+            return smooth / np.maximum(cv2.GaussianBlur(cover, (0, 0), wide), 1e-3)
+
+        level = mean(scene.grey)
+        spread = np.sqrt(np.maximum(mean((scene.grey - level) ** 2), 0))
+        rng = np.random.default_rng(0)
+        noise = rng.standard_normal(scene.grey.shape).astype(np.float32)
+        grain = cv2.GaussianBlur(noise, (0, 0), _GRAIN[name] * scene.pixel)
+        return scene.around((level + spread * grain / grain.std()).astype(np.float32))
+
+    return change
+
+
+def _compressed(scene: Scene) -> Grey:
+    grey = (np.clip(scene.grey, 0, 1) * 255).astype(np.uint8)
+    _, code = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 25])
+    read: Any = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
+    found: Grey = (read / 255).astype(np.float32)
+    return found
+
+
+def _blurred(scene: Scene) -> Grey:
+    found: Grey = cv2.GaussianBlur(scene.grey, (0, 0), scene.pixel).astype(np.float32)
+    return found
+
+
+def _gain(by: float) -> Callable[[Scene], Grey]:
+    return lambda scene: (scene.grey + by).astype(np.float32)
+
+
+# Name -> the changed picture of the file, or None where it cannot be made.
+CHANGES: dict[str, Callable[[Scene], Grey | None]] = {
+    "text": _text,
+    "body-mark": _body_mark,
+    "calipers": _calipers,
+    "unmarked": _unmarked,
+    "slope-up": _slope(_SLOPE),
+    "slope-down": _slope(-_SLOPE),
+    "gain-up": _gain(0.15),
+    "gain-down": _gain(-0.15),
+    "finer": _grain("finer"),
+    "coarser": _grain("coarser"),
+    "blurred": _blurred,
+    "compressed": _compressed,
+}
+# These are made of what the network sees.
+SEEN = ("lesion", "elsewhere", "all-but-lesion", "flipped")
+
+
+def changes(answer: Analysis) -> dict[str, Grey]:
+    """Name -> the network's input, (S, S), of every change that this picture allows."""
+    scene = Scene(answer)
+    plain = scene.seen(scene.grey)
+    found = {"flipped": np.ascontiguousarray(plain[:, ::-1])}
+    lesion = scene.frame.shrink(scene.lesion.astype(np.float32)) > 0.5
+    liver = (scene.frame.shrink(scene.liver.astype(np.float32)) > 0.5) & ~lesion
+    if lesion.any():
+        found["lesion"] = paint_over(plain, lesion, tissue=liver)
+        kept = scene.frame.shrink(scene.kept) > 0.5
+        found["all-but-lesion"] = _nothing_but(plain, kept)
+        place = elsewhere(lesion, liver)
+        if place is not None:
+            other = np.zeros_like(lesion)
+            other[place] = True
+            found["elsewhere"] = paint_over(plain, other, tissue=liver & ~other)
+    for name, change in CHANGES.items():
+        changed = change(scene)
+        if changed is not None:
+            found[name] = scene.seen(changed)
+    return found
+
+
+def _nothing_but(grey: Grey, kept: Mask) -> Grey:
+    """The lesion and its ring, in even tissue of the sector's middle level and spread."""
+    inside = grey >= 0
+    rng = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(rng.standard_normal(grey.shape), (0, 0), 1.0)
+    even = np.median(grey[inside]) + 0.1 * noise / noise.std()
+    return np.where(inside & ~kept, np.clip(even, 0, 1), grey).astype(np.float32)
