@@ -141,12 +141,32 @@ class Analyzer:
         image = read(source, frame=frame, mm_per_pixel=mm_per_pixel)
         return self._answer([image], accept=accept)[0]
 
+    def prepare(self, image: Image) -> tuple[Frame, NDArray[np.float32]]:
+        """Where a picture was scanned, and what the network sees of it, (S, S); see `answer`."""
+        frame = Frame.around(find_sector(image.pixels), size=self.config.network.size)
+        return frame, frame.to_network(image.grey)
+
     def _answer(self, images: Sequence[Image], *, accept: bool) -> tuple[Analysis, ...]:
         start = time.perf_counter()
-        frames = [
-            Frame.around(find_sector(i.pixels), size=self.config.network.size) for i in images
-        ]
-        inputs = [f.to_network(i.grey) for f, i in zip(frames, images, strict=True)]
+        frames, inputs = zip(*(self.prepare(image) for image in images), strict=True)
+        return self.answer(images, frames, inputs, accept=accept, start=start)
+
+    def answer(
+        self,
+        images: Sequence[Image],
+        frames: Sequence[Frame],
+        inputs: Sequence[NDArray[np.float32]],
+        *,
+        accept: bool = False,
+        start: float | None = None,
+    ) -> tuple[Analysis, ...]:
+        """As `analyze`, of pictures that were prepared (on other threads, say): one forward.
+
+        Args:
+            frames, inputs: of each, as `prepare` gives them. start: of the time that answers
+            carry (`time.perf_counter`); now by default.
+        """
+        start = time.perf_counter() if start is None else start
         raw = self.forward(np.stack(inputs))
         seconds = (time.perf_counter() - start) / len(images)
         labels = self.config.network.labels

@@ -10,14 +10,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hcc_xai.errors import BundleError, DataError, HccXaiError, ImageError, SpacingError
+from hcc_xai.errors import (
+    ArgumentError,
+    BundleError,
+    DataError,
+    HccXaiError,
+    ImageError,
+    SpacingError,
+)
 
 if TYPE_CHECKING:
+    from hcc_xai.analysis import Analyzer
     from hcc_xai.explain import Explanation
     from hcc_xai.network import NetworkConfig
     from hcc_xai.result import Analysis
@@ -52,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     one = commands.add_parser(
-        "analyze", parents=[model], help="masks, grades, maps and JSON of pictures"
+        "analyze",
+        parents=[model],
+        help="masks, grades, maps and JSON of pictures; of a folder or ZIP, a table as well",
     )
     one.add_argument("files", nargs="+", metavar="FILE")
     one.add_argument("--out", type=Path, help="folder for overlay, masks and JSON")
@@ -64,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         help="let pictures through that the gate stops; they stay marked",
     )
     one.add_argument("--language", choices=("en", "es"), default="en")
+    one.add_argument("--no-pictures", action="store_true", help="of a folder: only the table")
+    one.add_argument("--anonymous", action="store_true", help="of a folder: no file names")
+    one.add_argument("--zip", action="store_true", help="of a folder: all of it in one ZIP, too")
     one.set_defaults(run=_analyze)
 
     why = commands.add_parser(
@@ -175,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     planted.add_argument("--images", type=int, default=400, help="phantoms to learn from (400)")
     planted.add_argument("--tested", type=int, default=40, help="phantoms to score on (40)")
     planted.add_argument("--epochs", type=int, default=20, help="of each of five trainings (20)")
+    planted.add_argument("--seed", type=int, default=1, help="of phantoms and trainings (1)")
     planted.add_argument("--method", action="append", help="this one (repeatable); all by default")
     planted.set_defaults(run=_benchmark)
 
@@ -208,6 +223,8 @@ def _analyze(options: argparse.Namespace) -> int:
     from hcc_xai.analysis import load
 
     analyzer = load(options.model)
+    if any(Path(file).is_dir() or zipfile.is_zipfile(file) for file in options.files):
+        return _batch(options, analyzer)
     failed = False
     used: set[str] = set()
     for file in options.files:
@@ -231,6 +248,43 @@ def _analyze(options: argparse.Namespace) -> int:
             print(f"{_one_line(file)}: {_one_line(reason)}", file=sys.stderr)
             failed = True
     return int(failed)
+
+
+def _batch(options: argparse.Namespace, analyzer: Analyzer) -> int:
+    from tqdm import tqdm
+
+    from hcc_xai import batch
+
+    if options.out is None:
+        raise ArgumentError("a folder or a ZIP wants --out, a folder for what is written")
+    with tqdm(unit="file") as bar:
+
+        def advance(now: batch.Progress) -> None:
+            bar.total = now.files
+            bar.update(now.done - bar.n)
+
+        found = batch.run(
+            analyzer,
+            options.files,
+            options.out,
+            pictures=not options.no_pictures,
+            every_frame=options.frame is None,
+            accept=options.accept,
+            anonymous=options.anonymous,
+            mm_per_pixel=options.mm_per_pixel,
+            progress=advance,
+        )
+    for row in batch.read_rows(options.out / batch.ANSWERS):
+        if "error" in row:
+            print(f"{_one_line(row['file'])}: {_one_line(row['error'])}", file=sys.stderr)
+    if options.zip:
+        batch.pack(options.out, options.out / "all.zip")
+    print(
+        f"{options.out / batch.TABLE}: {found.rows} pictures of {found.files} files answered, "
+        f"{found.skipped} done before, {found.failed} files not read, {found.stopped} pictures "
+        f"stopped by the gate; {found.seconds:.0f} s"
+    )
+    return int(found.failed + found.stopped > 0)
 
 
 def _stem(source: str, used: set[str]) -> str:
@@ -463,6 +517,7 @@ def _benchmark(options: argparse.Namespace) -> int:
         images=options.images,
         tested=options.tested,
         epochs=options.epochs,
+        seed=options.seed,
         methods=_methods(options.method),
         report=lambda line: print(line, file=sys.stderr),
     )

@@ -247,7 +247,7 @@ METHODS: dict[str, Method] = {
     "ablation-cam": Method(
         attribution.cam("AblationCAM"),
         "Ablation-CAM",
-        16,
+        1,
         "Desai and Ramaswamy 2020, Ablation-CAM, doi 10.1109/WACV45572.2020.9093360",
         layered=True,
     ),

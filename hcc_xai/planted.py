@@ -40,7 +40,12 @@ Report = Callable[[str], None]
 LABELS = ("without", "with")  # the thing that decides
 SHAPE = (320, 416)
 _SIDE, _CHANNELS, _TRUNK = 192, 24, "mobilenetv3_small_050"
-_FIRES = 0.1  # the lower bound of the share of bad challenges above which a warning fires
+_SHIFT = 10  # pixels at most
+# The lower bound of the share of bad challenges above which a warning fires. Where the network must
+# choose between two grades, hiding the lesion leaves one of them as it is; a network that ignores
+# the lesion leaves most.
+_FIRES = {"lesion": 0.5}
+_FIRES_ELSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ def benchmark(
     images: int = 400,
     tested: int = 40,
     epochs: int = 20,
+    seed: int = 1,
     methods: Sequence[str] = tuple(METHODS),
     report: Report = lambda line: None,
 ) -> dict[str, Any]:
@@ -117,12 +123,13 @@ def benchmark(
 
     Args:
         images: phantoms to learn from. tested: others to score on. epochs: of each training.
+        seed: of the phantoms and the trainings.
 
     Returns:
         What stands in `planted.json`: world -> accuracy, methods, challenges, warnings.
     """
     out = Path(out)
-    made = [spec_of(seed) for seed in range(images + tested)]
+    made = [spec_of(100_000 * seed + i) for i in range(images + tested)]
     report(f"drawing {len(made)} phantoms")
     phantoms = [make(spec) for spec, _ in made]
     coins = [c for _, c in made]
@@ -131,7 +138,9 @@ def benchmark(
     shown: list[NDArray[np.uint8]] = []
     for world, about in WORLDS.items():
         marks = [int(c[world]) for c in coins]
-        network = train(samples, torch.tensor(marks[:images]), epochs=epochs, report=report)
+        network = train(
+            samples, torch.tensor(marks[:images]), epochs=epochs, seed=seed, report=report
+        )
         folder = save_bundle(
             out / "bundles" / world,
             BundleConfig(
@@ -232,18 +241,14 @@ def train(
 
 
 def _moved(x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirrored, turned a little, zoomed and shifted at random, each by itself."""
-    n = len(x)
-    turn, zoom = 0.1 * torch.randn(n), 1 + 0.05 * torch.randn(n)
-    mirror = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
-    shift = 0.05 * torch.randn(n, 2)
-    cos, sin = zoom * turn.cos(), zoom * turn.sin()
-    rows = torch.stack([mirror * cos, -sin, shift[:, 0], mirror * sin, cos, shift[:, 1]], 1)
-    grid = F.affine_grid(rows.view(n, 2, 3), list(x.shape), align_corners=False)
-    seen = F.grid_sample((x >= 0).float(), grid, mode="nearest", align_corners=False) > 0
-    moved = F.grid_sample(x.clamp(min=0), grid, align_corners=False)
-    marks = F.grid_sample(target[:, None].float(), grid, mode="nearest", align_corners=False)
-    return torch.where(seen, moved, -1.0), marks[:, 0].long()
+    """Mirrored and shifted by whole pixels, at random; anything that interpolates would change the
+    speckle."""
+    if torch.rand(()) < 0.5:
+        x, target = x.flip(-1), target.flip(-1)
+    rows, cols = (int(v) for v in torch.randint(-_SHIFT, _SHIFT + 1, (2,)))
+    spread = (_SHIFT + cols, _SHIFT - cols, _SHIFT + rows, _SHIFT - rows)
+    cut = (..., slice(_SHIFT, _SHIFT + _SIDE), slice(_SHIFT, _SHIFT + _SIDE))
+    return F.pad(x, spread, value=-1.0)[cut], F.pad(target, spread)[cut]
 
 
 def _find(
@@ -263,8 +268,9 @@ def _find(
 
 def fired(challenges: Sequence[Sequence[Challenge]]) -> list[str]:
     """The warnings about a model: the challenges that spoke against it so often that the lower
-    bound of their share is over a tenth."""
-    return [n for n, figure in _challenged(challenges).items() if figure["low"] > _FIRES]
+    bound of their share is over a tenth; or over a half, for the lesion painted over."""
+    found = _challenged(challenges)
+    return [n for n, figure in found.items() if figure["low"] > _FIRES.get(n, _FIRES_ELSE)]
 
 
 def _challenged(challenges: Sequence[Sequence[Challenge]]) -> dict[str, dict[str, Any]]:

@@ -46,6 +46,7 @@ ROOMS = [
     "shortcuts",
     "analysis",
     "animation",
+    "batch",
     "bench",
     "data",
     "augment",

@@ -54,6 +54,10 @@ def test_a_warning_fires_when_enough_speaks_against() -> None:
 
     assert fired(some("text", 20)) == ["text"]
     assert fired(some("text", 4)) == []  # a tenth of 40 may be chance
+    hidden = [
+        (Challenge("lesion", "with", 0.9, 0.9 if i < 12 else 0.1, "with"),) for i in range(40)
+    ]
+    assert fired(hidden) == []  # most answers need the lesion
     assert fired(some("text", 1, n=1)) == ["text"] and fired(some("text", 0, n=1)) == []
 
 
