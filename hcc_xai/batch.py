@@ -62,9 +62,12 @@ def find(sources: Iterable[str | Path], *, most: int = MOST) -> Iterator[Item]:
     memory and never unpacked, so that no path of it leads anywhere. After `most` files one more
     item says that there are more.
     """
-    count = 0
+    count, used = 0, dict[str, int]()
     for source in sources:
         for item in _in(Path(source)):
+            used[item.name] = used.get(item.name, 0) + 1
+            if used[item.name] > 1:  # of two sources
+                item = replace(item, name=f"{item.name} ({used[item.name]})")
             if count == most:
                 said = f"Only the first {most} files are read; run the others by themselves."
                 yield Item(item.name, bytes, item.name, said)
@@ -191,6 +194,7 @@ class _Run:
     anonymous: bool
     every_frame: bool
     mm_per_pixel: Spacing
+    keep: Callable[[str, Analysis], None]
     used: set[str] = field(default_factory=set)
 
     def prepare(self, item: Item, frame: int | None, data: bytes) -> _Ready:
@@ -252,6 +256,7 @@ class _Run:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(path, draw.png(picture))
             row["pictures"] = f"{PICTURES}/{stem}"
+        self.keep(name, answer)
         return row
 
 
@@ -267,6 +272,7 @@ def run(
     mm_per_pixel: Spacing = None,
     progress: Callable[[Progress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
+    keep: Callable[[str, Analysis], None] = lambda name, answer: None,
 ) -> Progress:
     """Answer every picture of some files, folders and ZIP archives.
 
@@ -279,7 +285,8 @@ def run(
         pictures: write overlays and masks, too. every_frame: of loops; else the middle one.
         accept: let pictures through that the gate stops; they stay marked.
         anonymous: call files by a hash of their path, which may name a patient.
-        progress: is told after every batch. stop: is asked before every batch.
+        progress: is told after every batch. stop: is asked before every batch. keep: is given
+            every answer with its file's name, on another thread.
 
     Raises:
         ArgumentError: there is no file at all. SpacingError: the spacing makes no sense.
@@ -289,7 +296,7 @@ def run(
     items = list(find(sources))
     if not items:
         raise ArgumentError("there is no file in what was given")
-    work = _Run(analyzer, out, pictures, accept, anonymous, every_frame, mm_per_pixel)
+    work = _Run(analyzer, out, pictures, accept, anonymous, every_frame, mm_per_pixel, keep)
     known = _whole(out / ANSWERS, analyzer.name)
     now, start = Progress(files=len(items)), time.monotonic()
     stems = {item.name: work.stem(item) for item in items}

@@ -8,9 +8,11 @@ import io
 import json
 import re
 import sys
+import tempfile
 import time
 import types
 import warnings
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +20,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -38,6 +41,7 @@ from hcc_xai.neighbours import Neighbours
 from hcc_xai.page import answer as html
 from hcc_xai.page import build, launch, memory, service, style, texts
 from hcc_xai.page.analyze import AnalyzeTab
+from hcc_xai.page.batch import BatchTab, shrink
 from hcc_xai.page.endpoints import Endpoints
 from hcc_xai.page.explain import ExplainTab
 from hcc_xai.page.labels import Labels
@@ -45,6 +49,7 @@ from hcc_xai.page.layout import EXAMPLES
 from hcc_xai.page.memory import KEPT_SECONDS, Answers, private_folder
 from hcc_xai.page.model import card, facts
 from hcc_xai.page.questions import near
+from hcc_xai.page.view import LAYERS
 from hcc_xai.phantom import make, random_spec, to_dicom
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -159,7 +164,7 @@ def test_slow_events_wait_elsewhere(tiny: Analyzer) -> None:
 
 def test_only_the_api_is_public(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)
-    assert set(endpoints["named_endpoints"]) == {"/analyze", "/explain"}
+    assert set(endpoints["named_endpoints"]) == {"/analyze", "/explain", "/batch"}
     first, *others = endpoints["named_endpoints"]["/analyze"]["parameters"]
     assert first["parameter_name"] == "file" and not first["parameter_has_default"]
     assert others and all(p["parameter_has_default"] for p in others)
@@ -234,6 +239,27 @@ def test_explain_answers_as_python_does(client: Client, tiny: Analyzer, png: Pat
     with pytest.raises(AppError, match="outside the scan"):
         client.predict(handle_file(png), point="0, 0", api_name="/explain")
     assert (slow["method"], slow["layer"]) == ("layer-cam", tiny.layers[1])
+
+
+def test_batch_answers_as_python_does(
+    client: Client, tiny: Analyzer, png: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "x").mkdir()
+    same = tmp_path / "x" / png.name  # two files of one name
+    same.write_bytes(png.read_bytes())
+    note = tmp_path / "note.txt"
+    note.write_text("no picture, but a text that is long enough to be taken for one, surely so")
+    rows, archive = client.predict([handle_file(p) for p in (png, same, note)], api_name="/batch")
+    expected = tiny.analyze(png)
+    answered = [row for row in rows if "error" not in row]
+    assert [row["file"] for row in answered] == [png.name, f"{png.name} (2)"]
+    for row in answered:
+        assert row["logits"] == pytest.approx(expected.logits, abs=1e-3)
+    assert [row["file"] for row in rows if "error" in row] == ["note.txt"]
+    with zipfile.ZipFile(archive) as made:
+        assert {"table.csv", "table.parquet", "answers.jsonl"} <= set(made.namelist())
+    with pytest.raises(AppError, match="no file"):
+        client.predict([], api_name="/batch")
 
 
 def test_eight_at_once_get_the_answer_of_one(page: Served, client: Client, png: Path) -> None:
@@ -692,6 +718,95 @@ def test_a_second_opinion_stands_beside_the_answer(tiny: Analyzer, png: Path) ->
     assert "second opinion" not in html.answer(agrees, "en", None)  # not before there is time
     differs = replace(a, _glass_box=replace(box, bias=-5.0))
     assert "instead, chiefly" in html.answer(differs, "en", differs.evidence)
+
+
+@pytest.fixture
+def many(tiny: Analyzer, tab: AnalyzeTab) -> Iterator[BatchTab]:
+    with gr.Blocks(analytics_enabled=False):
+        made = BatchTab(tiny, Labels(), gr.Radio(), tab, gr.Tabs())
+    yield made
+    made.leave(VISITOR)
+
+
+BATCH_VIEW = ("grid", "file", "", list(LAYERS), 0.6, "", "grad-cam++", "inferno")
+
+
+def put(name: str, content: bytes) -> str:
+    """An upload, where Gradio puts them."""
+    folder = Path(tempfile.mkdtemp(dir=private_folder()))
+    (folder / name).write_bytes(content)
+    return str(folder / name)
+
+
+def pictures_of(update: Any) -> list[tuple[str, str]]:
+    return update["value"]
+
+
+def test_a_batch_is_shown_sorted_and_taken_home(
+    many: BatchTab, tab: AnalyzeTab, tiny: Analyzer
+) -> None:
+    scans = [draw.png(make(random_spec(s, shape=(150, 200))).pixels) for s in range(5)]
+    frames = [make(random_spec(s, shape=(150, 200))) for s in (7, 7)]
+    paths = [put(f"{i}.png", content) for i, content in enumerate(scans)]
+    paths.append(put("note.txt", b"a text that is long enough to be taken for a text, that is"))
+    loop = Path(tempfile.mkdtemp(dir=private_folder())) / "loop.dcm"
+    to_dicom(frames, loop)
+    updates = list(many.run(VISITOR, [*paths, str(loop)], "en", *BATCH_VIEW))
+    last = updates[-1]
+    assert "7 pictures of 7 files" in last[many.progress]
+    assert not any(Path(path).exists() for path in paths)  # moved to where they are forgotten
+    shown_ = pictures_of(last[many.gallery])
+    assert [caption.split(":")[0] for _, caption in shown_] == [
+        "0.png", "1.png", "2.png", "3.png", "4.png", "loop.dcm [1]", "loop.dcm [2]",
+    ]  # fmt: skip
+    assert last[many.table].count("<tr") == 9 and "holds text" in last[many.table]
+    with zipfile.ZipFile(last[many.files["zip"]]["value"]) as made:
+        assert "pictures/0_overlay.png" in made.namelist()
+    answers = [tiny.analyze(s) for s in map(images.decode, scans)]
+    wanted = ("grid", "probability", "", [], 0.6, "", "grad-cam++", "inferno")
+    redrawn = pictures_of(many.redraw(VISITOR, "en", *wanted)[many.gallery])
+    chances = {f"{i}.png": a.probabilities["malignant"] for i, a in enumerate(answers)}
+    order = [name for _, c in redrawn if (name := c.split(":")[0]) in chances]
+    assert order == sorted(chances, key=lambda name: -chances[name])
+    assert not Path(shown_[0][0]).exists() and Path(redrawn[0][0]).is_file()
+    label = answers[0].label
+    few = pictures_of(
+        many.redraw(VISITOR, "es", "one", "size", label, *BATCH_VIEW[3:])[many.gallery]
+    )
+    assert 1 <= len(few) <= 7
+    many.redraw(VISITOR, "en", *BATCH_VIEW)
+    event = gr.SelectData(None, {"index": 6, "value": None})
+    assert many.choose(VISITOR, event)[many.open]["interactive"] is True
+    opened = many.show(VISITOR, "en", "", *CONTROLS)
+    kept = tab.answers.get(str(VISITOR.session_hash))
+    assert kept is not None and kept.answer.image.source == "loop.dcm"
+    assert kept.answer.image.frame == 1 and many.tabs in opened
+    folder = many._kept[str(VISITOR.session_hash)].folder
+    many.leave(VISITOR)
+    assert not folder.exists()
+
+
+def test_small_pictures_are_drawn_like_large_ones(tiny: Analyzer) -> None:
+    a = tiny.analyze(make(random_spec(3, label="malignant", shape=(600, 800))).pixels)
+    small = shrink(a)
+    assert max(small.image.shape) == 480 and small.label == a.label
+    large = cv2.resize(a.overlay(), small.image.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert abs(small.overlay().astype(int) - large).mean() < 6
+    ours, theirs = (x.lesions[0].area_px / x.sector.sum() for x in (small, a))
+    assert ours == pytest.approx(theirs, rel=0.1)
+
+
+def test_a_batch_of_nothing_and_a_batch_stopped(many: BatchTab) -> None:
+    last = list(many.run(VISITOR, [], "en", *BATCH_VIEW))[-1]
+    assert "no file" in last[many.progress]
+    assert many.choose(VISITOR, gr.SelectData(None, {"index": 0, "value": None}))
+    scan_ = draw.png(make(random_spec(1, shape=(150, 200))).pixels)
+    paths = [put(f"{i}.png", scan_) for i in range(60)]
+    run = many.run(VISITOR, paths, "en", *BATCH_VIEW)
+    next(run)
+    many.halt(VISITOR)
+    last = list(run)[-1]
+    assert last[many.progress].count("Stopped") == 1 or "60 pictures" in last[many.progress]
 
 
 def test_the_answer_says_the_numbers(tiny: Analyzer, png: Path) -> None:

@@ -21,6 +21,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
 
     from hcc_xai.page import style, texts
     from hcc_xai.page.analyze import AnalyzeTab
+    from hcc_xai.page.batch import BatchTab
     from hcc_xai.page.endpoints import Endpoints
     from hcc_xai.page.explain import ExplainTab
     from hcc_xai.page.labels import Labels
@@ -37,9 +38,11 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
             language = gr.Radio(
                 names, value="en", show_label=False, container=False, elem_id="language"
             )
-            with gr.Tabs(elem_id="tabs"):
+            with gr.Tabs(elem_id="tabs") as tabs:
                 with labels.add(gr.Tab(texts.i18n("analyze"), id="analyze"), label="analyze"):
                     tab = AnalyzeTab(analyzer, answers, labels, language)
+                with labels.add(gr.Tab(texts.i18n("batch"), id="batch"), label="batch"):
+                    many = BatchTab(analyzer, labels, language, tab, tabs)
                 with labels.add(gr.Tab(texts.i18n("explain"), id="explain"), label="explain"):
                     ExplainTab(analyzer, answers, labels, language)
                 with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
@@ -53,6 +56,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
         page.load(tab.greet, given, [language, *said], js=style.READ_LANGUAGE, **quiet)
         language.input(tab.translate, given, said, js=style.KEEP_LANGUAGE, **quiet)
         page.unload(tab.leave)
+        page.unload(many.leave)
     answers.notes = page.temp_file_sets
     page.queue(max_size=200, default_concurrency_limit=4)
     return page

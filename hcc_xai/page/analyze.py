@@ -49,6 +49,7 @@ class AnalyzeTab(Layout):
             *self.study,
             *self.downloads.values(),
         ]
+        self.shown = shown  # what an answer sets
         start = [language, self.spacing, *self.controls]
         loud: dict[str, Any] = {"show_progress_on": self.stage, **HIDDEN, **MODEL}
         quiet: dict[str, Any] = {"show_progress": "hidden", **HIDDEN}
@@ -109,6 +110,12 @@ class AnalyzeTab(Layout):
             return self._answer(request, lambda: (take(path), path.name), None, *given)
 
         return read_this
+
+    def read_bytes(
+        self, request: gr.Request, data: bytes, name: str, frame: int | None, *given: Any
+    ) -> _Updates:
+        """A file that another tab holds."""
+        return self._answer(request, lambda: (data, name), frame, *given)
 
     def read_frame(self, request: gr.Request, number: float, *given: Any) -> _Updates:
         """Another frame of the file that is shown, counted from 1."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import gradio as gr
 
 from hcc_xai import draw
 from hcc_xai.analysis import Analysis, Analyzer
+from hcc_xai.batch import ANSWERS, pack, read_rows
+from hcc_xai.batch import run as answer_all
 from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain import KINDS, METHODS, Explanation
 from hcc_xai.images import decode
 from hcc_xai.page import texts
-from hcc_xai.page.memory import Answers, take
-from hcc_xai.page.service import MODEL, SLOW
+from hcc_xai.page.memory import Answers, private_folder, take
+from hcc_xai.page.service import BATCH, MODEL, SLOW
 
 _MASKS = ("lesion", "liver")
 _log = logging.getLogger(__name__)
@@ -53,13 +57,49 @@ class Endpoints:
             point = gr.Textbox(None, label="point")
             numbers = gr.JSON(label="answer")
             pictures = [gr.Image(label=name, format="png") for name in ("overlay", *_MASKS)]
-            analyze, explain = gr.Button(), gr.Button()
+            files = gr.File(label="files", file_count="multiple", type="filepath")
+            draws = gr.Checkbox(True, label="pictures")
+            every = gr.Checkbox(True, label="every_frame")
+            archive = gr.File(label="archive")
+            analyze, explain, batch = gr.Button(), gr.Button(), gr.Button()
         given = [file, frame, spacing, label, kind, scale, opacity, colours, evidence, language]
         given.append(accept)
         analyze.click(self.analyze, given, [numbers, *pictures], api_name="analyze", **MODEL)
         given = [file, method, label, against, frame, scale, opacity, language, layer, seed]
         given += [check, point]
         explain.click(self.explain, given, [numbers, pictures[0]], api_name="explain", **SLOW)
+
+        given = [files, draws, every, accept, language]
+        batch.click(self.batch, given, [numbers, archive], api_name="batch", **BATCH)
+
+    def batch(
+        self,
+        files: list[str] | None,
+        pictures: bool = True,
+        every_frame: bool = True,
+        accept: bool = False,
+        language: str = "en",
+    ) -> tuple[Any, ...]:
+        """Analyze many files, ZIP archives and loops: a row a picture, and all of it as a ZIP."""
+
+        def run() -> tuple[Any, ...]:
+            if not files:
+                raise ArgumentError("no file was given; the first parameter is a list of files")
+            with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
+                sources, out = move(files, Path(folder) / "in"), Path(folder) / "out"
+                answer_all(
+                    self.analyzer,
+                    sources,
+                    out,
+                    pictures=pictures,
+                    every_frame=every_frame,
+                    accept=accept,
+                )
+                whole = pack(out, Path(folder) / "all.zip").read_bytes()
+                rows = list(read_rows(out / ANSWERS))
+            return rows, *self.answers.hand_out({"all.zip": whole})
+
+        return _in_a_sentence(run, language)
 
     def analyze(
         self,
@@ -141,6 +181,16 @@ class Endpoints:
         name = Path(file).name
         image = decode(take(file), name=name, frame=frame, mm_per_pixel=spacing)
         return self.analyzer.analyze(image, accept=accept)
+
+
+def move(uploads: Sequence[str], folder: Path) -> list[Path]:
+    """Uploads, moved to a folder of their own, each in one of its own, so that names may repeat."""
+    kept = []
+    for number, path in enumerate(uploads):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        kept.append(Path(shutil.move(path, place / Path(path).name)))
+    return kept
 
 
 def place_of(typed: str) -> tuple[int, int]:

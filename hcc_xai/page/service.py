@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # an answer.
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
 SLOW: dict[str, Any] = {"concurrency_id": "slow", "concurrency_limit": 1}
+BATCH: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 1}
 REDRAW: dict[str, Any] = {"concurrency_id": "redraw", "concurrency_limit": 4}
 HIDDEN: dict[str, Any] = {"api_visibility": "private"}  # the API is what `endpoints` adds
 

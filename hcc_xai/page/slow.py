@@ -47,7 +47,7 @@ class Slow:
                     return job.result(timeout=_PATIENCE)
                 except NotYet:
                     left = (time.monotonic() - start) * (1 - share) / share if share > 0 else None
-                    yield {progress: _bar(title, share, left, language)}
+                    yield {progress: bar(title, share, left, language)}
         finally:
             stop.set()
             job.cancel()
@@ -59,7 +59,8 @@ def say(message: str, *, bad: bool = False) -> str:
     return f'<p class="{"bad" if bad else ""}" role="{role}">{escape(message)}</p>'
 
 
-def _bar(title: str, share: float, left: float | None, language: str) -> str:
+def bar(title: str, share: float, left: float | None, language: str) -> str:
+    """A line that says how far it is."""
     more = "" if left is None else text("time-left", language, seconds=f"{left:.0f}")
     return (
         f'<p role="status">{escape(title)} <progress max="1" value="{share:.2f}"></progress> '

@@ -246,6 +246,22 @@ body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch
 #explain-table { overflow-x: auto; } #explain-table table { border-collapse: collapse; font-size: 12px; }
 #explain-table table, #explain-table table * { border: 0 !important; background: none !important; }
 #explain-table th, #explain-table td { padding: 2px 12px 2px 0; text-align: left; font-weight: 400; color: #c5ccd4; }
+#batch-page { gap: 8px; } #batch-intro p { margin: 6px 0 0; font-size: 12.5px; color: #9aa5b1; max-width: 900px; }
+#batch-intake, #batch-take { gap: 8px; flex-wrap: wrap; }
+#batch-intake button, #batch-take button { flex: 0 0 auto; min-width: 110px !important; }
+#batch-progress { min-height: 22px; } #batch-progress p { margin: 0; font-size: 12.5px; color: #c5ccd4; }
+#batch-progress .bad { color: #ffb38a; } #batch-progress progress { width: 160px; vertical-align: middle; }
+#batch-controls .form { display: flex; flex-wrap: wrap; gap: 6px 12px; background: none; border: 0; }
+#batch-controls .form > .block { flex: 0 0 auto; width: auto; min-width: 150px !important; }
+#b-opacity { width: 190px !important; }
+#batch-gallery { min-height: 220px; background: #0b0d10; }
+#batch-gallery .caption-label { font-size: 11px; white-space: normal; }
+@media (max-width: 640px) { #batch-gallery .grid-container { grid-template-columns: 1fr 1fr !important; }
+  #batch-gallery .caption-label { display: none; } }
+#batch-table { overflow-x: auto; } #batch-table table { border-collapse: collapse; font-size: 12.5px; }
+#batch-table table, #batch-table table * { border: 0 !important; background: none !important; }
+#batch-table th, #batch-table td { padding: 2px 14px 2px 0; text-align: left; font-weight: 400; color: #c5ccd4; vertical-align: top; }
+#batch-table thead th { color: #9aa5b1; } #batch-table .bad td { color: #ffb38a; }
 .curves summary { font-size: 11.5px; color: #9aa5b1; cursor: pointer; } .curves svg { width: 220px; max-width: 100%; display: block; }
 .curves polyline { stroke-width: 1.6; } .curves .random { stroke: #5b6672; } .curves .deletion { stroke: #e69f00; }
 .curves .insertion { stroke: #56b4e9; }

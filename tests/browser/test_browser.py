@@ -449,6 +449,26 @@ def test_further_questions(visit: Open) -> None:
     expect(page.locator("#ask-progress")).to_contain_text("outside the scan")
 
 
+def test_many_files_at_once(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Batch").click()
+    examples = sorted((Path(__file__).parents[2] / "examples").glob("*.png"))
+    note = tmp_path / "note.txt"
+    note.write_text("a text that is long enough to be taken for a text, and for no picture")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#batch-files").click()
+    chooser.value.set_files([*examples, note])
+    expect(page.locator("#batch-progress")).to_contain_text("files answered", timeout=120_000)
+    expect(page.locator("#batch-table .bad")).to_contain_text("holds text")
+    thumbs = page.locator("#batch-gallery .thumbnail-item")
+    expect(thumbs).to_have_count(len(examples))
+    thumbs.nth(0).click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#batch-gallery .caption").first).to_contain_text(examples[1].name)
+    page.locator("#batch-open").click()
+    expect(page.locator("#answer .about")).to_contain_text(examples[1].name)
+
+
 def test_the_model_tab_shows_the_card(visit: Open) -> None:
     page = visit()
     page.get_by_role("tab", name="Model").click()
