@@ -10,6 +10,7 @@ __version__ = "0.3.0"
 
 if TYPE_CHECKING:
     from hcc_xai.analysis import Analyzer, load
+    from hcc_xai.auditing import Audit, audit
     from hcc_xai.errors import HccXaiError
     from hcc_xai.explain import METHODS, Explanation, Method, agreement
     from hcc_xai.images import Image, Region, read
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hcc_xai.result import Analysis, Evidence, Flag
 
 _HOMES = {
+    "auditing": ("Audit", "audit"),
     "analysis": ("Analyzer", "load"),
     "result": ("Analysis", "Evidence", "Flag"),
     "errors": ("HccXaiError",),
@@ -31,6 +33,7 @@ __all__ = [
     "METHODS",
     "Analysis",
     "Analyzer",
+    "Audit",
     "Evidence",
     "Explanation",
     "Flag",
@@ -42,6 +45,7 @@ __all__ = [
     "Suggestion",
     "__version__",
     "agreement",
+    "audit",
     "load",
     "read",
 ]

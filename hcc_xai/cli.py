@@ -203,6 +203,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     end.set_defaults(run=_finish)
 
+    review = commands.add_parser(
+        "audit", help="may this model be used, and for whom? By group, and what it does by shortcut"
+    )
+    review.add_argument("bundle", metavar="MODEL", help="folder, or owner/name[@revision]")
+    review.add_argument(
+        "--data", type=Path, required=True, help="CSV of file, label and more; or a folder"
+    )
+    review.add_argument("--by", action="append", default=[], metavar="COLUMN", help="(repeatable)")
+    review.add_argument("--against", metavar="MODEL", help="another model, on the same images")
+    review.add_argument(
+        "--folds", type=Path, metavar="DIR", help="as for evaluate: each image by who never saw it"
+    )
+    review.add_argument("--out", type=Path, required=True)
+    review.set_defaults(run=_audit)
+
     speed = commands.add_parser("bench", parents=[model], help="milliseconds per image")
     speed.add_argument("--json", action="store_true")
     speed.add_argument("--repeats", type=int, default=20)
@@ -561,6 +576,35 @@ def _finish(options: argparse.Namespace) -> int:
     elif options.kinds:
         raise DataError("the gate wants --data, --kinds and --folds together")
     print(json.dumps(finish(options.bundle, options.out_of_fold, more=more), indent=1))
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from hcc_xai.analysis import load
+    from hcc_xai.audit_page import worst_said
+    from hcc_xai.auditing import audit, read_table
+    from hcc_xai.evaluate import fold_bundles
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    analyzer = load(options.bundle)
+    table = read_table(options.data, analyzer.config.network.labels)
+    for line in table.said:
+        print(_one_line(line), file=sys.stderr)
+    folds = fold_bundles(options.folds, options.out / "bundles") if options.folds else None
+    with tqdm(total=len(table.cases), unit="image") as bar:
+        found = audit(
+            analyzer,
+            table,
+            by=options.by,
+            other=options.against,
+            folds=folds,
+            progress=lambda share: bar.update(round(share * len(table.cases)) - bar.n) and None,
+        )
+    (options.out / "audit.json").write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+    print(found.to_html(options.out / "audit.html"))
+    print(worst_said(found.worst, "en"))
     return 0
 
 

@@ -30,10 +30,9 @@ from hcc_xai.data import LESION
 from hcc_xai.explain import METHODS
 from hcc_xai.geometry import Frame
 from hcc_xai.losses import losses
-from hcc_xai.metrics import wilson
 from hcc_xai.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantom import Phantom, PhantomSpec, make, random_spec
-from hcc_xai.shortcuts import Challenge
+from hcc_xai.shortcuts import fired, share, tally
 
 Mask = NDArray[np.bool_]
 Report = Callable[[str], None]
@@ -41,11 +40,6 @@ LABELS = ("without", "with")  # the thing that decides
 SHAPE = (320, 416)
 _SIDE, _CHANNELS, _TRUNK = 192, 24, "mobilenetv3_small_050"
 _SHIFT = 10  # pixels at most
-# The lower bound of the share of bad challenges above which a warning fires. Where the network must
-# choose between two grades, hiding the lesion leaves one of them as it is; a network that ignores
-# the lesion leaves most.
-_FIRES = {"lesion": 0.5}
-_FIRES_ELSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -161,8 +155,8 @@ def benchmark(
         challenges = [analyzer.challenge(a) for a in answers]
         found[world] = {
             "says": about.says,
-            "accuracy": _share(right),
-            "challenges": _challenged(challenges),
+            "accuracy": share(right),
+            "challenges": tally(challenges),
             "methods": {},
         }
         found[world]["fired"] = fired(challenges)
@@ -176,7 +170,7 @@ def benchmark(
                     if place is not None and place.any()
                 ]
                 found[world]["methods"][method] = {
-                    "peak": _share([h[0] for h in hits]),
+                    "peak": share([h[0] for h in hits]),
                     "energy": float(np.mean([h[1] for h in hits])) if hits else None,
                     "area": float(np.mean([h[2] for h in hits])) if hits else None,
                 }
@@ -264,34 +258,6 @@ def _find(
     if heat.sum() == 0:
         return False, 0.0, area
     return bool(wide.flat[int(heat.argmax())]), float(heat[wide].sum() / heat.sum()), area
-
-
-def fired(challenges: Sequence[Sequence[Challenge]]) -> list[str]:
-    """The warnings about a model: the challenges that spoke against it so often that the lower
-    bound of their share is over a tenth; or over a half, for the lesion painted over."""
-    found = _challenged(challenges)
-    return [n for n, figure in found.items() if figure["low"] > _FIRES.get(n, _FIRES_ELSE)]
-
-
-def _challenged(challenges: Sequence[Sequence[Challenge]]) -> dict[str, dict[str, Any]]:
-    """Of every change: how often it spoke against the answer, and the median move."""
-    names = dict.fromkeys(c.name for some in challenges for c in some)
-    found = {}
-    for name in names:
-        mine = [c for some in challenges for c in some if c.name == name]
-        moves = [abs(c.before - c.after) for c in mine]
-        found[name] = _share([c.bad for c in mine]) | {"median_move": float(np.median(moves))}
-    return found
-
-
-def _share(hits: Sequence[bool]) -> dict[str, Any]:
-    low, high = wilson(sum(hits), len(hits))
-    return {
-        "value": float(np.mean(hits)) if hits else None,
-        "low": low,
-        "high": high,
-        "n": len(hits),
-    }
 
 
 def _row(analyzer: Analyzer, answer: Analysis, world: str) -> NDArray[np.uint8]:

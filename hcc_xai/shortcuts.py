@@ -7,7 +7,7 @@ heatmap cannot show, as the speckle's size or the gain's slope, shows here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hcc_xai.behaviour import elsewhere, paint_over
 from hcc_xai.graphics import drawn
+from hcc_xai.metrics import wilson
 from hcc_xai.result import Analysis
 
 Grey = NDArray[np.float32]
@@ -27,6 +28,12 @@ _INK = 0.88  # of marks, share of white
 _SLOPE = 0.2  # of the grey scale from the top of the sector to its bottom: 12 dB of 60
 _GRAIN = {"finer": 0.35, "coarser": 1.6}  # standard deviation of the grain, pixels of the network
 _LEAST = 0.1  # change of a probability, when the lesion is hidden, below which it was not needed
+
+# The lower bound of the share of bad challenges above which a warning fires. Where the network must
+# choose between two grades, hiding the lesion leaves one of them as it is; a network that ignores
+# the lesion leaves most.
+_FIRES = {"lesion": 0.5}
+_FIRES_ELSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -269,3 +276,35 @@ def _nothing_but(grey: Grey, kept: Mask) -> Grey:
     noise = cv2.GaussianBlur(rng.standard_normal(grey.shape), (0, 0), 1.0)
     even = np.median(grey[inside]) + 0.1 * noise / noise.std()
     return np.where(inside & ~kept, np.clip(even, 0, 1), grey).astype(np.float32)
+
+
+def fired(challenges: Sequence[Sequence[Challenge]]) -> list[str]:
+    """The warnings about a model: the challenges that spoke against it so often that the lower
+    bound of their share is over a tenth; or over a half, for the lesion painted over."""
+    found = tally(challenges)
+    return [n for n, figure in found.items() if figure["low"] > _FIRES.get(n, _FIRES_ELSE)]
+
+
+def tally(challenges: Sequence[Sequence[Challenge]]) -> dict[str, dict[str, Any]]:
+    """Of every change: how often it spoke against the answer, and the median move."""
+    names = dict.fromkeys(c.name for some in challenges for c in some)
+    found = {}
+    for name in names:
+        mine = [c for some in challenges for c in some if c.name == name]
+        moves = [abs(c.before - c.after) for c in mine]
+        found[name] = share([c.bad for c in mine]) | {
+            "median_move": float(np.median(moves)),
+            "flips": sum(c.flips for c in mine),
+        }
+    return found
+
+
+def share(hits: Sequence[bool]) -> dict[str, Any]:
+    """How often, with its Wilson interval."""
+    low, high = wilson(sum(hits), len(hits))
+    return {
+        "value": float(np.mean(hits)) if hits else None,
+        "low": low,
+        "high": high,
+        "n": len(hits),
+    }

@@ -163,6 +163,7 @@ def test_public_names() -> None:
         "METHODS",
         "Analysis",
         "Analyzer",
+        "Audit",
         "Evidence",
         "Explanation",
         "Flag",
@@ -174,6 +175,7 @@ def test_public_names() -> None:
         "Suggestion",
         "__version__",
         "agreement",
+        "audit",
         "load",
         "read",
     ]

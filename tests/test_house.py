@@ -62,6 +62,8 @@ ROOMS = [
     "probe",
     "evaluate",
     "method_figures",
+    "audit_page",
+    "auditing",
     "planted",
     "screen",
     "finish",

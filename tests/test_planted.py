@@ -11,8 +11,8 @@ import pytest
 
 from hcc_xai import planted
 from hcc_xai.phantom import make
-from hcc_xai.planted import WORLDS, fired, place_of, spec_of
-from hcc_xai.shortcuts import Challenge
+from hcc_xai.planted import WORLDS, place_of, spec_of
+from hcc_xai.shortcuts import Challenge, fired
 
 
 def test_the_five_things_vary_by_themselves() -> None:

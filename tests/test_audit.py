@@ -1,0 +1,243 @@
+"""Tables read leniently, groups that differ and groups that do not, shortcuts that are caught."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import make_tiny
+
+import hcc_xai
+from hcc_xai import auditing, draw
+from hcc_xai.analysis import Analyzer
+from hcc_xai.auditing import METRICS, cut, read_table
+from hcc_xai.cli import main
+from hcc_xai.errors import DataError
+from hcc_xai.phantom import PATIENT, make, random_spec
+from hcc_xai.shortcuts import Challenge
+
+LABELS = ("normal", "benign", "malignant")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws() -> Iterator[None]:
+    """Fairlearn takes its time with each."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(auditing, "_DRAWS", 20)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of twelve phantoms, and of what tables do wrong."""
+    top = tmp_path_factory.mktemp("audit")
+    lines = ["Filename,True Label,Mask,Scanner,Age,fold"]
+    for i in range(12):
+        phantom = make(random_spec(i, label=LABELS[i % 3], shape=(120, 160)))
+        (top / f"{i}.png").write_bytes(draw.png(phantom.pixels))
+        (top / f"{i}_mask.png").write_bytes(draw.png(phantom.lesion))
+        lines.append(f"{i}.png,{LABELS[i % 3].upper()},{i}_mask.png,{'AB'[i % 2]},{20 + 5 * i},0")
+    lines += ["gone.png,benign,,A,40,0", "0.png,normal,,A,40,0", "1.png,weird,,A,NaN,0"]
+    (top / "broken.png").write_bytes(b"no picture")
+    lines.append("broken.png,benign,,A,,0")
+    (top / "table.csv").write_text("\n".join(lines))
+    return top
+
+
+def test_columns_are_understood_and_what_is_wrong_is_said(studies: Path) -> None:
+    found = read_table(studies / "table.csv", LABELS)
+    assert len(found.cases) == 13 and found.columns == ("Scanner", "Age")
+    said = " ".join(found.said)
+    for part in ("“Filename”", "“True Label”", "“Mask”", "not there", "weird", "named twice"):
+        assert part in said
+    assert found.cases[1].label == "benign" and found.cases[0].mask is not None
+
+
+def test_a_folder_of_labels_and_a_data_folder(studies: Path, data: Path, tmp_path: Path) -> None:
+    for label in LABELS[:2]:
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.png").write_bytes((studies / "1.png").read_bytes())
+    assert [c.label for c in read_table(tmp_path, LABELS).cases] == ["benign", "normal"]
+    whole = read_table(data, LABELS)
+    assert len(whole.cases) == 12 and whole.cases[0].fold in (0, 1)
+    assert whole.cases[0].mask is not None and "stratum" in whole.columns
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a,b\n1,2", "no column for the file"),
+        ("file,c\nx.png,2", "no column for the label"),
+        ("file,label\nx.png,benign", "not there"),
+        ("", "it has none"),
+    ],
+)
+def test_a_table_that_cannot_be_used(tmp_path: Path, text: str, part: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=part):
+        read_table(tmp_path / "t.csv", LABELS)
+    with pytest.raises(DataError, match="missing"):
+        read_table(tmp_path / "none.csv", LABELS)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="neither"):
+        read_table(tmp_path / "empty", LABELS)
+
+
+def test_numbers_are_cut_in_the_usual_way() -> None:
+    ages = [5, 17, 18, 39, 40, 59, 60, 75, 90, "", "nan"]
+    found = cut("Age", ages)
+    assert found[0] == found[1] == "0 to 18" and found[2] == found[3] == "18 to 40"
+    assert found[7] == found[8] == "75 to 200" and found[9] == found[10] == "unknown"
+    assert set(cut("lesion_size_mm", range(5, 60, 5))) == {
+        "0 to 10", "10 to 20", "20 to 50", "50 to 1e+03",
+    }  # fmt: skip
+    quartiles = cut("brightness", np.linspace(0, 1, 100))
+    assert {quartiles.count(g) for g in set(quartiles)} == {25}
+    assert cut("site", ["a", "b", None]) == ["a", "b", "unknown"]
+    assert cut("few", [1, 2, 1, 2]) == ["1", "2", "1", "2"]
+
+
+@pytest.fixture(scope="module")
+def found(studies: Path, tmp_path_factory: pytest.TempPathFactory) -> hcc_xai.Audit:
+    model = make_tiny(tmp_path_factory.mktemp("m") / "tiny")
+    other = make_tiny(tmp_path_factory.mktemp("o") / "other", seed=1)
+    return hcc_xai.audit(model, studies / "table.csv", by=["Scanner"], other=other)
+
+
+def test_an_audit_holds_what_it_promises(found: hcc_xai.Audit, tmp_path: Path) -> None:
+    assert found.about["images"] == 12 and len(found.about["not_read"]) == 1
+    groups = found.to_dict()["groups"]
+    assert {"column", "group", "n", "metric", "value", "low", "high"} <= set(groups[0])
+    assert {g["group"] for g in groups} == {"A", "B"} and {g["metric"] for g in groups} == set(
+        METRICS
+    )
+    accuracy = [g for g in groups if g["metric"] == "accuracy"]
+    assert sum(g["n"] for g in accuracy) == 12 and all(g["small"] for g in accuracy)
+    mean = sum(g["n"] * g["value"] for g in accuracy) / 12
+    assert mean == pytest.approx(found.overall["accuracy"]["value"])
+    assert found.worst is None  # six images a group say nothing
+    names = [s["name"] for s in found.shortcuts]
+    assert {"lesion", "text", "calipers", "coarser", "flipped", "compressed"} <= set(names)
+    assert found.versus is not None and 0 <= found.versus["p"] <= 1
+    page = found.to_html(tmp_path / "audit.html").read_text()
+    assert json.loads(re.search(r'id="audit">(.*?)</script>', page)[1]) == json.loads(
+        json.dumps(found.to_dict())
+    )
+    assert "Por grupos" in page and "By group" in page
+    assert not re.search(r'(src|href)="http', page) and "@import" not in page
+    assert not any(name in page for name in PATIENT.values())
+
+
+def test_an_unknown_column_and_other_labels_are_refused(studies: Path, tiny: Analyzer) -> None:
+    with pytest.raises(DataError, match="no column Sex; there are Scanner"):
+        hcc_xai.audit(tiny, studies / "table.csv", by=["Sex"])
+    with pytest.raises(DataError, match="without fold 0"):
+        hcc_xai.audit(tiny, studies / "table.csv", folds={3: tiny.bundle.path})
+
+
+def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[dict[str, Any]]:
+    """Answers that are right with a probability of their scanner's."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(n):
+        scanner, truth = ("A", "B", "C")[i % 3], ("benign", "malignant")[int(rng.random() < 0.5)]
+        other = "benign" if truth == "malignant" else "malignant"
+        answer = truth if rng.random() < right[scanner] else other
+        chance = rng.uniform(0.6, 1)
+        blank = dict.fromkeys(
+            ("dice", "hit", "false_lesion", "cam_in_lesion", "contribution_in_lesion")
+        )
+        made.append(
+            {
+                "label": truth,
+                "answer": answer,
+                "probabilities": {answer: chance, ({*LABELS[1:]} - {answer}).pop(): 1 - chance},
+                "set": None,
+                "accepted": True,
+                "features": [800, 600, rng.random(), rng.random(), 0.5],
+                "size": rng.random() if answer else 0.0,
+                "about": {"scanner": scanner},
+                "challenges": (),
+                **blank,
+            }
+        )
+    return made
+
+
+def test_a_group_that_falls_behind_is_named_and_equal_ones_are_not() -> None:
+    worse = auditing._groups(rows(300, {"A": 0.95, "B": 0.95, "C": 0.6}), ["scanner"], "malignant")
+    worst = auditing._worst(worse)
+    assert worst is not None and worst["group"] == "C" and worst["p"] < 0.05
+    assert worst["value"] < worst["rest"] and worst["low"] <= worst["value"] <= worst["high"]
+    false = 0
+    for seed in range(6):
+        same = rows(240, {"A": 0.8, "B": 0.8, "C": 0.8}, seed=seed + 10)
+        false += auditing._worst(auditing._groups(same, ["scanner"], "malignant")) is not None
+    assert false <= 2  # one in twenty, by chance
+
+
+def test_intervals_and_figures_by_hand() -> None:
+    some = rows(90, {"A": 1.0, "B": 0.5, "C": 0.0})
+    groups = auditing._groups(some, ["scanner"], "malignant")
+    by = {(g["group"], g["metric"]): g for g in groups}
+    assert by["A", "accuracy"]["value"] == 1 and by["C", "accuracy"]["value"] == 0
+    assert by["A", "sensitivity"]["value"] == by["A", "specificity"]["value"] == 1
+    assert by["A", "auroc"]["value"] == 1 and by["C", "auroc"]["value"] == 0
+    mine = [r for r in some if r["about"]["scanner"] == "B"]
+    sick = [r for r in mine if r["label"] == "malignant"]
+    hits = np.mean([r["answer"] == "malignant" for r in sick])
+    assert by["B", "sensitivity"]["value"] == pytest.approx(hits)
+    assert by["B", "sensitivity"]["n"] == len(sick)
+    assert by["B", "dice"]["value"] is None
+
+
+def test_one_class_only_and_one_group_only_say_nothing() -> None:
+    one = [r for r in rows(60, {"A": 1, "B": 1, "C": 1}) if r["label"] == "benign"]
+    groups = auditing._groups(one, ["scanner"], "malignant")
+    assert all(g["value"] is None for g in groups if g["metric"] in ("auroc", "sensitivity"))
+    alone = [r for r in one if r["about"]["scanner"] == "A"]
+    assert auditing._groups(alone, ["scanner"], "malignant") == []
+    assert auditing._shortcuts(one, "malignant") == []
+
+
+def test_a_shortcut_is_caught_by_its_own_line_and_an_honest_model_by_none() -> None:
+    def challenged(flips: dict[str, float]) -> list[dict[str, Any]]:
+        made = rows(60, {"A": 0.9, "B": 0.9, "C": 0.9})
+        for i, row in enumerate(made):
+            row["challenges"] = tuple(
+                Challenge(n, "malignant", 0.9, 0.2, "benign" if i / 60 < share else "malignant")
+                for n, share in flips.items()
+            )
+        return made
+
+    honest = auditing._shortcuts(challenged({"text": 0.02, "coarser": 0.05}), "malignant")
+    assert not any(s["caught"] for s in honest)
+    bent = auditing._shortcuts(challenged({"text": 0.5, "coarser": 0.05}), "malignant")
+    assert [s["name"] for s in bent if s["caught"]] == ["text"]
+
+
+def test_a_class_that_the_frame_gives_away_is_said() -> None:
+    made = rows(120, {"A": 0.7, "B": 0.7, "C": 0.7})
+    for row in made:
+        row["features"][2] += 2.0 * (row["label"] == "malignant")
+    lines = {s["name"]: s for s in auditing._shortcuts(made, "malignant")}
+    assert lines["frame-alone"]["value"] > 0.95 and lines["frame-alone"]["caught"]
+    assert not lines["size-alone"]["caught"]
+
+
+def test_the_command_line_writes_page_and_numbers(
+    studies: Path, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["audit", str(tiny_bundle), "--data", str(studies / "table.csv")]
+    assert main([*arguments, "--out", str(tmp_path), "--by", "Scanner"]) == 0
+    told = capsys.readouterr()
+    assert "audit.html" in told.out and "No group stands out" in told.out
+    assert "left out" in told.err
+    assert json.loads((tmp_path / "audit.json").read_text())["about"]["columns"] == ["Scanner"]
+    assert main([*arguments, "--out", str(tmp_path), "--by", "nothing"]) == 2
