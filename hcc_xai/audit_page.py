@@ -191,6 +191,14 @@ def _body(found: Mapping[str, Any], language: str) -> str:
     return "".join(parts)
 
 
+def summary(found: Mapping[str, Any], language: str) -> str:
+    """The head of the document, for a page that offers the whole of it."""
+    return (
+        f"{_worst(found['worst'], language)}{_caught(found, language)}"
+        f"<h3>{_say('overall', language)}</h3>{_overall(found['overall'], language)}"
+    )
+
+
 def _list(lines: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(one)}</li>" for one in lines) + "</ul>"
 

@@ -485,6 +485,8 @@ def _commands(runs: str) -> tuple[str, ...]:
         "PRE/all/best.safetensors --licence cc-by-4.0",
         f"python -m hcc_xai evaluate --data DATA --folds {runs} --out REPORT "
         f"--card {runs}/all/bundle",
+        f"python -m hcc_xai check-methods --data DATA --folds {runs} --out REPORT "
+        f"--card {runs}/all/bundle",
         f"python -m hcc_xai finish {runs}/all/bundle --data DATA --kinds KINDS "
         f"--folds {runs} --out-of-fold REPORT/out_of_fold.jsonl",
     )

@@ -33,7 +33,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from page_server import Served, alike, serve
 
-from hcc_xai import METHODS, draw, images, pixels, words
+from hcc_xai import METHODS, auditing, draw, images, pixels, words
 from hcc_xai.analysis import Analyzer, load
 from hcc_xai.errors import ImageError
 from hcc_xai.glass_box import NAMES, GlassBox
@@ -41,6 +41,7 @@ from hcc_xai.neighbours import Neighbours
 from hcc_xai.page import answer as html
 from hcc_xai.page import build, launch, memory, service, style, texts
 from hcc_xai.page.analyze import AnalyzeTab
+from hcc_xai.page.audit import AuditTab
 from hcc_xai.page.batch import BatchTab, shrink
 from hcc_xai.page.endpoints import Endpoints
 from hcc_xai.page.explain import ExplainTab
@@ -164,7 +165,7 @@ def test_slow_events_wait_elsewhere(tiny: Analyzer) -> None:
 
 def test_only_the_api_is_public(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)
-    assert set(endpoints["named_endpoints"]) == {"/analyze", "/explain", "/batch"}
+    assert set(endpoints["named_endpoints"]) == {"/analyze", "/explain", "/batch", "/audit"}
     first, *others = endpoints["named_endpoints"]["/analyze"]["parameters"]
     assert first["parameter_name"] == "file" and not first["parameter_has_default"]
     assert others and all(p["parameter_has_default"] for p in others)
@@ -784,6 +785,54 @@ def test_a_batch_is_shown_sorted_and_taken_home(
     folder = many._kept[str(VISITOR.session_hash)].folder
     many.leave(VISITOR)
     assert not folder.exists()
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ZIP of six phantoms and a table."""
+    path = tmp_path_factory.mktemp("review") / "all.zip"
+    lines = ["file,label,site"]
+    with zipfile.ZipFile(path, "w") as made:
+        for i, label in enumerate(("normal", "benign", "malignant") * 2):
+            picture = make(random_spec(i, label=label, shape=(120, 160))).pixels
+            made.writestr(f"x/{i}.png", draw.png(picture))
+            lines.append(f"{i}.png,{label},{'AB'[i % 2]}")
+        made.writestr("x/table.csv", "\n".join(lines))
+        made.writestr("../../out.csv", "file,label")
+    return path
+
+
+def test_an_audit_says_what_it_understood_and_then_runs(
+    tiny: Analyzer, reviewed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    with gr.Blocks(analytics_enabled=False):
+        tab = AuditTab(tiny, Labels(), gr.Radio())
+    assert "put away" in list(tab.run(VISITOR, "en", []))[-1][tab.progress]
+    read = tab.read(VISITOR, [put("all.zip", reviewed.read_bytes())], "en")
+    assert "6 images" in read[tab.progress] and "“label”" in read[tab.told]
+    assert read[tab.by]["value"] == ["site"] and "frame" in read[tab.by]["choices"]
+    assert read[tab.go]["interactive"] is True
+    last = list(tab.run(VISITOR, "es", ["site"]))[-1]
+    assert "Ningún grupo" in last[tab.told]
+    page = Path(last[tab.files["html"]]["value"])
+    assert "Auditor" in page.read_text(encoding="utf-8")
+    tab.leave(VISITOR)
+    assert not page.exists()
+    wrong = tab.read(VISITOR, [put("a.csv", b"x,y\n1,2")], "en")
+    assert "no column for the file" in unescape(wrong[tab.progress])
+    assert "choose pictures" in tab.read(VISITOR, [], "en")[tab.progress]
+
+
+def test_audit_answers_programs(
+    client: Client, reviewed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    found, page = client.predict([handle_file(reviewed)], ["site"], api_name="/audit")
+    assert found["about"]["images"] == 6 and found["about"]["columns"] == ["site"]
+    assert "By group" in Path(page).read_text(encoding="utf-8")
+    with pytest.raises(AppError, match="no column"):
+        client.predict([handle_file(reviewed)], ["sex"], api_name="/audit")
 
 
 def test_small_pictures_are_drawn_like_large_ones(tiny: Analyzer) -> None:

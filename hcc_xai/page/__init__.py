@@ -21,6 +21,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
 
     from hcc_xai.page import style, texts
     from hcc_xai.page.analyze import AnalyzeTab
+    from hcc_xai.page.audit import AuditTab
     from hcc_xai.page.batch import BatchTab
     from hcc_xai.page.endpoints import Endpoints
     from hcc_xai.page.explain import ExplainTab
@@ -45,6 +46,8 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
                     many = BatchTab(analyzer, labels, language, tab, tabs)
                 with labels.add(gr.Tab(texts.i18n("explain"), id="explain"), label="explain"):
                     ExplainTab(analyzer, answers, labels, language)
+                with labels.add(gr.Tab(texts.i18n("audit"), id="audit"), label="audit"):
+                    review = AuditTab(analyzer, labels, language)
                 with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
                     ModelTab(analyzer, labels)
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)
@@ -57,6 +60,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
         language.input(tab.translate, given, said, js=style.KEEP_LANGUAGE, **quiet)
         page.unload(tab.leave)
         page.unload(many.leave)
+        page.unload(review.leave)
     answers.notes = page.temp_file_sets
     page.queue(max_size=200, default_concurrency_limit=4)
     return page

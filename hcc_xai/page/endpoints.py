@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai import draw
+from hcc_xai import auditing, draw
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.batch import ANSWERS, pack, read_rows
 from hcc_xai.batch import run as answer_all
@@ -19,6 +19,7 @@ from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain import KINDS, METHODS, Explanation
 from hcc_xai.images import decode
 from hcc_xai.page import texts
+from hcc_xai.page.audit import unpack
 from hcc_xai.page.memory import Answers, private_folder, take
 from hcc_xai.page.service import BATCH, MODEL, SLOW
 
@@ -61,7 +62,8 @@ class Endpoints:
             draws = gr.Checkbox(True, label="pictures")
             every = gr.Checkbox(True, label="every_frame")
             archive = gr.File(label="archive")
-            analyze, explain, batch = gr.Button(), gr.Button(), gr.Button()
+            by = gr.JSON(None, label="by")
+            analyze, explain, batch, audit = (gr.Button() for _ in range(4))
         given = [file, frame, spacing, label, kind, scale, opacity, colours, evidence, language]
         given.append(accept)
         analyze.click(self.analyze, given, [numbers, *pictures], api_name="analyze", **MODEL)
@@ -71,6 +73,24 @@ class Endpoints:
 
         given = [files, draws, every, accept, language]
         batch.click(self.batch, given, [numbers, archive], api_name="batch", **BATCH)
+
+        audit.click(
+            self.audit, [files, by, language], [numbers, archive], api_name="audit", **BATCH
+        )
+
+    def audit(
+        self, files: list[str] | None, by: list[str] | None = None, language: str = "en"
+    ) -> tuple[Any, ...]:
+        """Audit the model on images and a table (CSV), or a ZIP of both: numbers and document."""
+
+        def run() -> tuple[Any, ...]:
+            with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
+                source = unpack(files or (), Path(folder))
+                found = auditing.audit(self.analyzer, source, by=by or ())
+                page = found.to_html(Path(folder) / "audit.html").read_bytes()
+            return found.to_dict(), *self.answers.hand_out({"audit.html": page})
+
+        return _in_a_sentence(run, language)
 
     def batch(
         self,

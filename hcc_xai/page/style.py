@@ -262,6 +262,14 @@ body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch
 #batch-table table, #batch-table table * { border: 0 !important; background: none !important; }
 #batch-table th, #batch-table td { padding: 2px 14px 2px 0; text-align: left; font-weight: 400; color: #c5ccd4; vertical-align: top; }
 #batch-table thead th { color: #9aa5b1; } #batch-table .bad td { color: #ffb38a; }
+#audit-page { gap: 8px; } #audit-intro p { margin: 6px 0 0; font-size: 12.5px; color: #9aa5b1; max-width: 900px; }
+#audit-intake { gap: 8px; flex-wrap: wrap; } #audit-intake button { flex: 0 0 auto; min-width: 110px !important; }
+#audit-progress { min-height: 22px; } #audit-progress p { margin: 0; font-size: 12.5px; color: #c5ccd4; }
+#audit-progress .bad { color: #ffb38a; } #audit-progress progress { width: 160px; vertical-align: middle; }
+#audit-told { font-size: 13px; color: #e6e9ed; } #audit-told .worst { font-size: 16px; border-left: 4px solid #d55e00; padding-left: 10px; }
+#audit-told .fine { border-color: #009e73; } #audit-told .caught { color: #ffb38a; max-width: 900px; }
+#audit-told table, #audit-told table * { border: 0 !important; background: none !important; }
+#audit-told th, #audit-told td { padding: 2px 14px 2px 0; text-align: left; font-weight: 400; font-size: 12.5px; color: #c5ccd4; }
 .curves summary { font-size: 11.5px; color: #9aa5b1; cursor: pointer; } .curves svg { width: 220px; max-width: 100%; display: block; }
 .curves polyline { stroke-width: 1.6; } .curves .random { stroke: #5b6672; } .curves .deletion { stroke: #e69f00; }
 .curves .insertion { stroke: #56b4e9; }

@@ -19,6 +19,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "analyze": ("Analyze", "Analizar"),
     "explain": ("Explain", "Explicar"),
     "batch": ("Batch", "Lote"),
+    "audit": ("Audit", "Auditoría"),
+    "audit-intro": (
+        "May this model be used, and for whom? Your own images and a table (CSV: file, label, and any columns such as scanner, site, sex or age; mask if there is one), or a ZIP of both.",
+        "¿Puede usarse este modelo, y para quién? Sus propias imágenes y una tabla (CSV: archivo, etiqueta y cualquier columna, como ecógrafo, centro, sexo o edad; máscara si la hay), o un ZIP con ambas.",
+    ),
+    "audit-files": ("Choose images and table", "Elegir imágenes y tabla"),
+    "audit-go": ("Run the audit", "Auditar"),
+    "audit-by": ("Groups by", "Grupos por"),
+    "audit-ready": (
+        "{n} images; nothing has run yet.",
+        "{n} imágenes; aún no se ha ejecutado nada.",
+    ),
+    "audit-understood": ("What was understood", "Qué se ha entendido"),
+    "audit-going": ("Auditing", "Auditando"),
     "batch-intro": (
         "Many files at once: pictures, ZIP archives, DICOM with all frames of its loops, or a whole folder. What cannot be read becomes a row that says why.",
         "Muchos archivos a la vez: imágenes, ZIP, DICOM con todos los fotogramas de sus bucles o una carpeta entera. Lo que no se pueda leer será una fila que dice por qué.",
