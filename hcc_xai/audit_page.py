@@ -10,7 +10,7 @@ from typing import Any
 
 from hcc_xai import words
 
-_WIDTH = 220  # of a forest plot, pixels
+_WIDTH = 130  # of a forest plot, pixels
 _SHOWN = (
     "auroc",
     "sensitivity",
@@ -110,9 +110,10 @@ _TEXT = {
     "value": ("value", "valor"),
 }
 
-_CSS = """body{font:14px/1.5 system-ui,sans-serif;max-width:980px;margin:24px auto;padding:0 16px;color:#1c2127;background:#fff}
+_CSS = """body{font:14px/1.5 system-ui,sans-serif;max-width:1080px;margin:24px auto;padding:0 16px;color:#1c2127;background:#fff}
 h1{font-size:24px}h2{font-size:17px;border-bottom:1px solid #ccd3da;margin-top:26px}h3{font-size:14px;margin:14px 0 2px}
 table{border-collapse:collapse;font-size:12.5px}td,th{padding:2px 12px 2px 0;text-align:left;font-weight:400;vertical-align:middle}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(440px,1fr));gap:6px 16px;align-items:start}
 .worst{font-size:17px;border-left:4px solid #d55e00;padding-left:10px}.fine{border-color:#009e73}
 .small{color:#98a1ab}.caught{color:#b23c00;font-weight:600}ul{padding-left:18px}pre{white-space:pre-wrap;background:#f4f6f8;padding:10px;font-size:12px}
 input[name=lang]{position:absolute;opacity:0}label{padding:2px 8px;border:1px solid #ccd3da;border-radius:4px;cursor:pointer}
@@ -277,7 +278,7 @@ def _groups(groups: Sequence[Mapping[str, Any]], language: str) -> str:
     """A forest plot a column and metric."""
     parts = []
     for column in dict.fromkeys(g["column"] for g in groups):
-        parts.append(f"<h3>{escape(_named(_COLUMNS, column, language))}</h3>")
+        parts.append(f"<h3>{escape(_named(_COLUMNS, column, language))}</h3><div class='plots'>")
         for metric in _SHOWN:
             mine = [g for g in groups if g["column"] == column and g["metric"] == metric]
             if not any(g["value"] is not None for g in mine):
@@ -286,7 +287,9 @@ def _groups(groups: Sequence[Mapping[str, Any]], language: str) -> str:
             title = _named(_METRICS, metric, language)
             more = "" if p is None else f" <small>p {_number(p, language, 3)}</small>"
             rows = "".join(_forest(g, language) for g in mine if g["value"] is not None)
-            parts.append(f"<table><tr><th><b>{escape(title)}</b>{more}</th></tr>{rows}</table>")
+            head = f"<tr><th colspan='4'><b>{escape(title)}</b>{more}</th></tr>"
+            parts.append(f"<table>{head}{rows}</table>")
+        parts.append("</div>")
     return "".join(parts)
 
 

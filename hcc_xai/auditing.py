@@ -35,7 +35,8 @@ from hcc_xai.shortcuts import fired, tally
 
 Row = dict[str, Any]
 SMALL = 20  # images below which a group says nothing
-_DRAWS, _SHUFFLES = 300, 500
+_DRAWS = 300
+_SHUFFLES = 5000  # so many that a difference can stand out among a hundred comparisons
 _ALPHA = 0.05
 _NAMES = {  # how people call the columns
     "file": ("file", "filename", "file_name", "image", "image_path", "path", "name", "picture"),

@@ -28,7 +28,8 @@ LABELS = ("normal", "benign", "malignant")
 def few_draws() -> Iterator[None]:
     """Fairlearn takes its time with each."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(auditing, "_DRAWS", 20)
+    patch.setattr(auditing, "_DRAWS", 10)
+    patch.setattr(auditing, "_SHUFFLES", 300)
     yield
     patch.undo()
 
@@ -170,11 +171,22 @@ def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[dict[str, An
     return made
 
 
-def test_a_group_that_falls_behind_is_named_and_equal_ones_are_not() -> None:
+def test_a_group_that_falls_behind_is_named_and_equal_ones_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     worse = auditing._groups(rows(300, {"A": 0.95, "B": 0.95, "C": 0.6}), ["scanner"], "malignant")
     worst = auditing._worst(worse)
     assert worst is not None and worst["group"] == "C" and worst["p"] < 0.05
     assert worst["value"] < worst["rest"] and worst["low"] <= worst["value"] <= worst["high"]
+    monkeypatch.setattr(auditing, "_COMPARED", ("accuracy", "specificity"))
+    many = rows(300, {"A": 0.95, "B": 0.95, "C": 0.6})
+    columns = [f"noise {i}" for i in range(7)]
+    for i, row in enumerate(many):
+        row["about"] |= {c: "xy"[(i * (k + 2) // 3) % 2] for k, c in enumerate(columns)}
+    monkeypatch.setattr(auditing, "_SHUFFLES", 1000)
+    still = auditing._worst(auditing._groups(many, ["scanner", *columns], "malignant"))
+    assert still is not None and still["column"] == "scanner"  # corrected for 16 comparisons
+    monkeypatch.setattr(auditing, "_SHUFFLES", 300)
     false = 0
     for seed in range(6):
         same = rows(240, {"A": 0.8, "B": 0.8, "C": 0.8}, seed=seed + 10)
