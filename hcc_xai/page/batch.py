@@ -129,13 +129,24 @@ class BatchTab:
             **HIDDEN,
             **REDRAW,
         )
-        self.gallery.select(self.choose, None, [self.open], show_progress="hidden", **HIDDEN)
+        # One after the other, and none left out: what is opened is what was chosen last.
+        in_turn: dict[str, Any] = {"concurrency_id": "chosen", "concurrency_limit": 1}
+        self.gallery.select(
+            self.choose,
+            None,
+            [self.open],
+            show_progress="hidden",
+            trigger_mode="always_last",
+            **HIDDEN,
+            **in_turn,
+        )
         go.click(
             self.show,
             [language, tab.spacing, *tab.controls],
             [*tab.shown, tabs],
             show_progress="hidden",
             **HIDDEN,
+            **in_turn,
         ).then(
             tab.test,
             [language],
