@@ -29,7 +29,7 @@ from hcc_xai.page.analyze import AnalyzeTab
 from hcc_xai.page.endpoints import move
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.memory import private_folder
-from hcc_xai.page.service import BATCH, HIDDEN, REDRAW
+from hcc_xai.page.service import BATCH, HIDDEN, REDRAW, SLOW
 from hcc_xai.page.slow import Updates, bar, say
 from hcc_xai.page.texts import i18n, text
 from hcc_xai.page.view import LAYERS, View
@@ -136,7 +136,7 @@ class BatchTab:
             None,
             [self.open],
             show_progress="hidden",
-            trigger_mode="always_last",
+            trigger_mode="multiple",
             **HIDDEN,
             **in_turn,
         )
@@ -153,6 +153,7 @@ class BatchTab:
             [tab.answer, tab.downloads["json"]],
             show_progress="hidden",
             **HIDDEN,
+            **SLOW,
         )
 
     def _upload(self, labels: Labels, name: str, count: Any) -> Any:
