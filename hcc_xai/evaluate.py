@@ -17,7 +17,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from hcc_xai import free_response
+from hcc_xai import batch, free_response
 from hcc_xai.analysis import Analyzer
 from hcc_xai.bundle import CONFIG, FIGURES, load_bundle, replace_file
 from hcc_xai.card import card
@@ -242,13 +242,7 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def _read_rows(path: Path) -> list[Row]:
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:  # torn by a kill
-            continue
-    return rows
+    return list(batch.read_rows(path)) if path.is_file() else []
 
 
 def _code() -> str:

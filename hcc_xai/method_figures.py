@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from hcc_xai import metrics
 from hcc_xai.analysis import Analyzer
 from hcc_xai.attribution import Floats, Task
+from hcc_xai.batch import read_rows
 from hcc_xai.bundle import CARD, METHOD_FIGURES, load_bundle, replace_file
 from hcc_xai.card import put_section
 from hcc_xai.data import LESION, Record, image_path, read_index, read_truth
@@ -92,7 +93,7 @@ def measure(
     analyzers = {f: Analyzer(load_bundle(path)) for f, path in bundles.items()}
     path = Path(out) / ROWS
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = _read(path)
+    rows = list(read_rows(path)) if path.is_file() else []
     done = {(r["kind"], r["method"], r["name"]) for r in rows}
     by_cost = sorted(methods, key=lambda m: METHODS[m].seconds_hint)
     kinds = (("map", len(records)), ("randomised", _RANDOMISED), ("steadiness", _STEADY))
@@ -109,16 +110,6 @@ def measure(
                     file.write("".join(json.dumps(row) + "\n" for row in new))
                 rows += new
             report(f"{method}: {kind}")
-    return rows
-
-
-def _read(path: Path) -> list[Row]:
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:  # torn by a kill
-            continue
     return rows
 
 
