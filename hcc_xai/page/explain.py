@@ -54,10 +54,8 @@ class ExplainTab:
             labels.add(gr.HTML(_intro("en"), elem_id="explain-intro"), value=_intro)
             self._controls(labels)
             self.progress = gr.HTML("", elem_id="explain-progress")
-            self.cells: list[tuple[Any, Any, Any]] = []
             with gr.Row(elem_id="explain-grid"):
-                for number in range(MOST):
-                    self.cells.append(_cell(number))
+                self.cells = [_cell(number) for number in range(MOST)]
             self.table = gr.HTML("", elem_id="explain-table")
         with gr.Row(elem_id="layers-row"):
             go = gr.Button(i18n("layers-go"), size="sm", elem_id="layers-go")
@@ -169,12 +167,8 @@ class ExplainTab:
         yield {
             self.table: "",
             self.moving: "",
-            **{part: "" for _, _, part in self.cells},
-            **{
-                box: gr.update(visible=True if i < len(asked.methods) else "hidden")
-                for i, (box, _, _) in enumerate(self.cells)
-            },
-            **{picture: None for _, picture, _ in self.cells},
+            **{said: "" for _, said in self.cells},
+            **{picture: None for picture, _ in self.cells},
         }
         try:
             yield from self._explain(kept, language, asked)
@@ -186,7 +180,7 @@ class ExplainTab:
 
     def _explain(self, kept: Kept, language: str, asked: _Asked) -> Iterator[Updates]:
         a, found = kept.answer, list[Explanation]()
-        for name, (_, picture, said) in zip(asked.methods, self.cells, strict=False):
+        for name, (picture, said) in zip(asked.methods, self.cells, strict=False):
             where = asked.layer if METHODS[name].layered else None
 
             def explain(tell: Tell, name: str = name, where: str | None = where) -> Explanation:
@@ -209,7 +203,7 @@ class ExplainTab:
             yield {self.table: _agreement(found, a, language)}
         if not asked.check:
             return
-        for one, (_, _, said) in zip(found, self.cells, strict=False):
+        for one, (_, said) in zip(found, self.cells, strict=False):
 
             def test(tell: Tell, one: Explanation = one) -> Faithfulness:
                 return self.analyzer.check(a, one, progress=tell)
@@ -219,9 +213,10 @@ class ExplainTab:
             yield {said: caption(a, one, verdict, language)}
 
 
-def _cell(number: int) -> tuple[Any, Any, Any]:
-    # "hidden" stays in the page: a picture that comes while its cell is being built would be lost.
-    with gr.Column(visible="hidden", elem_classes="cell", min_width=240) as box:
+def _cell(number: int) -> tuple[Any, Any]:
+    # Always in the page, and hidden by its style while empty: a picture that came while Gradio was
+    # building its cell would be lost.
+    with gr.Column(elem_classes="cell", min_width=240):
         picture = gr.Image(
             show_label=False,
             container=False,
@@ -231,7 +226,7 @@ def _cell(number: int) -> tuple[Any, Any, Any]:
             elem_id=f"explained-{number}",
         )
         said = gr.HTML("", elem_classes="caption")
-    return box, picture, said
+    return picture, said
 
 
 def title_of(method: str, language: str) -> str:
@@ -266,7 +261,7 @@ def caption(a: Analysis, one: Explanation, verdict: Faithfulness | None, languag
         state = "holds" if verdict.holds else "fails"
         lines.append(text(f"check-{state}", language, share=share))
     top = html.figure(one.scale, language)
-    scale = f"{f'−{top}' if METHODS[one.method].signed else '0'} … {top}"
+    scale = f"{f'−{top}' if one.signed else '0'} … {top}"
     method = METHODS[one.method]
     layer = f" · {one.layer}" if method.layered else ""
     body = "".join(f"<p>{escape(line)}</p>" for line in lines)

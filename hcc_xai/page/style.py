@@ -233,6 +233,7 @@ body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch
 #explain-progress { min-height: 22px; } #explain-progress p { margin: 0; font-size: 12.5px; color: #c5ccd4; }
 #explain-progress .bad { color: #ffb38a; } #explain-progress progress { width: 160px; vertical-align: middle; }
 #explain-grid { gap: 10px; flex-wrap: wrap; align-items: flex-start; }
+#explain-grid .cell:not(:has(img)) { display: none; }
 #explain-grid .cell { flex: 1 1 300px; max-width: 720px; gap: 4px; }
 #explain-grid .cell .image-container, #explain-grid .cell .image-frame { overflow: hidden; background: #000; }
 #explain-grid img { transform-origin: 0 0; cursor: grab; touch-action: pan-y pinch-zoom; }
@@ -251,8 +252,9 @@ body.marking #stage, body.marking #stage * { cursor: crosshair !important; touch
 #batch-intake button, #batch-take button { flex: 0 0 auto; min-width: 110px !important; }
 #batch-progress { min-height: 22px; } #batch-progress p { margin: 0; font-size: 12.5px; color: #c5ccd4; }
 #batch-progress .bad { color: #ffb38a; } #batch-progress progress { width: 160px; vertical-align: middle; }
-#batch-controls .form { display: flex; flex-wrap: wrap; gap: 6px 12px; background: none; border: 0; }
-#batch-controls .form > .block { flex: 0 0 auto; width: auto; min-width: 150px !important; }
+#batch-controls .form { display: flex; flex-wrap: wrap; justify-content: flex-start; gap: 6px 12px; background: none;
+  border: 0; }
+#batch-controls .form > .block { margin: 0; flex: 0 0 auto; width: auto; min-width: 150px !important; }
 #b-opacity { width: 190px !important; }
 #batch-gallery { min-height: 220px; background: #0b0d10; }
 #batch-gallery .caption-label { font-size: 11px; white-space: normal; }
@@ -311,6 +313,7 @@ footer { margin: 0 !important; padding: 2px 0 6px !important; font-size: 11px !i
   #note { height: auto; min-height: 16px; }
   .legend .peek { display: none; } .legend .what { flex-basis: 100%; }
   #tabs > .tab-wrapper { padding: 32px 0 0; height: 66px; }
+  #tabs > .tab-wrapper .tab-container button { padding: 0 7px; font-size: 13px; } /* all five fit */
   .controls { gap: 8px 14px; }
   #opacity.block, #frame.block { max-width: none; flex: 1 1 100%; }
   #work, #right { gap: 8px; }

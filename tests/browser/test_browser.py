@@ -405,6 +405,7 @@ def test_a_line_of_known_length_gives_the_millimetres(visit: Open) -> None:
 def test_explanations_side_by_side(visit: Open) -> None:
     page = visit()
     page.get_by_role("tab", name="Explain").click()
+    expect(page.locator("#explain-grid .cell:visible")).to_have_count(0)
     page.locator("#explain-go").click()
     expect(page.locator("#explain-progress")).to_contain_text("first")
     page.get_by_role("tab", name="Analyze").click()
