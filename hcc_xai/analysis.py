@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hcc_xai import words
 from hcc_xai.attribution import SHARED, Task, layers, outline_layer
-from hcc_xai.behaviour import elsewhere, paint_over
+from hcc_xai.behaviour import hidden_and_elsewhere
 from hcc_xai.bundle import Bundle, BundleConfig, default_model, load_bundle
 from hcc_xai.calibration import Calibration, Outlines, softmax
 from hcc_xai.change_of_mind import ChangeOfMind, change_of_mind
@@ -241,30 +241,24 @@ class Analyzer:
         parts = (inputs[i : i + _BATCH].astype(np.float32, copy=False) for i in starts)
         return np.concatenate([self.forward(part)[name] for part in parts])
 
+    def _predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities of any number of inputs, (N, K)."""
+        return self._chances(self.in_batches(inputs, "logits").astype(np.float64))
+
     def hide(self, answer: Analysis, label: str) -> tuple[float | None, float | None]:
         """Probability of a label with the lesion painted over, and with as much painted over
         elsewhere in the liver.
 
         None where there is no lesion, or no room for it elsewhere.
         """
-        size = answer.frame.size
+        lesion = answer.frame.shrink_mask(answer.masks["lesion"])
+        liver = answer.frame.shrink_mask(answer.masks["liver"]) & ~lesion
         grey = answer.frame.to_network(answer.image.grey)
-        masks = {
-            name: answer.frame.shrink(mask.astype(np.float32)) > 0.5
-            for name, mask in answer.masks.items()
-        }
-        lesion, liver = masks["lesion"], masks["liver"] & ~masks["lesion"]
-        if not lesion.any():
+        made = hidden_and_elsewhere(grey, lesion, liver)
+        if not made:
             return None, None
-        inputs = [paint_over(grey, lesion, tissue=liver)]
-        place = elsewhere(lesion, liver)
-        if place is not None:
-            other = np.zeros((size, size), bool)
-            other[place] = True
-            inputs.append(paint_over(grey, other, tissue=liver & ~other))
-        logits = self.forward(np.stack(inputs))["logits"].astype(np.float64)
         index = self.config.network.labels.index(label)
-        found = self._chances(logits)[:, index].tolist()
+        found = self._predict(np.stack(list(made.values())))[:, index].tolist()
         return found[0], found[1] if len(found) > 1 else None
 
     def explain(
@@ -381,26 +375,22 @@ class Analyzer:
         Runs the network on some 80 pictures. progress: is told the share that is done, and may
         raise to stop.
         """
-        task = self.task(answer, answer.label)
-
-        def predict(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-            return self._chances(self.in_batches(inputs, "logits").astype(np.float64))
-
-        liver = answer.frame.shrink(answer.masks["liver"].astype(np.float32)) > 0.5
-        lesion = answer.frame.shrink(answer.masks["lesion"].astype(np.float32)) > 0.5
-        return change_of_mind(predict, task.input, liver & ~lesion, progress=progress)
+        lesion = answer.frame.shrink_mask(answer.masks["lesion"])
+        tissue = answer.frame.shrink_mask(answer.masks["liver"]) & ~lesion
+        grey = answer.frame.to_network(answer.image.grey)
+        return change_of_mind(self._predict, grey, tissue, progress=progress)
 
     def challenge(self, answer: Analysis) -> tuple[Challenge, ...]:
         """What every change of the picture does to the answer; see `shortcuts`. Runs the network
         on some 16 pictures."""
         made = changes(answer)
-        logits = self.in_batches(np.stack(list(made.values())), "logits").astype(np.float64)
+        chances = self._predict(np.stack(list(made.values())))
         labels = list(answer.probabilities)
         index = labels.index(answer.label)
         before = answer.probabilities[answer.label]
         return tuple(
             Challenge(name, answer.label, before, float(p[index]), labels[int(p.argmax())])
-            for name, p in zip(made, self._chances(logits), strict=True)
+            for name, p in zip(made, chances, strict=True)
         )
 
     def check(
@@ -435,13 +425,8 @@ class Analyzer:
         """The same of any map, wherever it comes from. heat: (H, W). random: how many random maps
         it is held against."""
         task = self.task(answer, label)
-
-        def predict(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-            logits = self.in_batches(inputs, "logits").astype(np.float64)
-            return self._chances(logits)[:, task.index]
-
         return check(
-            predict,
+            lambda inputs: self._predict(inputs)[:, task.index],
             task.input,
             task.blurred[0, 0].numpy(),
             answer.frame.shrink(heat),

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hcc_xai.errors import unknown
+from hcc_xai.geometry import smooth_within
 from hcc_xai.network import Network, Outputs, sector_of
 
 Floats = NDArray[np.float32]
@@ -67,8 +68,7 @@ class Task:
         """The picture without its detail, (1, 1, S, S); -1 outside the sector."""
         inside = (self.input >= 0).astype(np.float32)
         wide = _BLUR * self.input.shape[0]
-        cover = cv2.GaussianBlur(inside, (0, 0), wide)
-        smooth = cv2.GaussianBlur(self.input * inside, (0, 0), wide) / np.maximum(cover, 1e-3)
+        smooth = smooth_within(self.input, inside, wide)
         return torch.from_numpy(np.where(inside > 0, smooth, -1).astype(np.float32))[None, None]
 
 

@@ -145,10 +145,6 @@ def _say(key: str, language: str, **values: object) -> str:
     return _TEXT[key][words.LANGUAGES.index(language)].format(**values)
 
 
-def _named(names: Mapping[str, tuple[str, str]], key: str, language: str) -> str:
-    return names.get(key, (key, key))[words.LANGUAGES.index(language)]
-
-
 def _body(found: Mapping[str, Any], language: str) -> str:
     about = found["about"]
     labels = ", ".join(f"{n} {label}" for label, n in about["labels"].items())
@@ -217,9 +213,9 @@ def worst_said(worst: Mapping[str, Any] | None, language: str) -> str:
     return _say(
         "worst",
         language,
-        column=_named(_COLUMNS, worst["column"], language),
+        column=words.named(_COLUMNS, worst["column"], language),
         group=worst["group"],
-        metric=_named(_METRICS, worst["metric"], language),
+        metric=words.named(_METRICS, worst["metric"], language),
         n=worst["n"],
         **{k: _number(worst[k], language) for k in ("value", "low", "high", "rest")},
         p=_number(worst["p"], language, 3),
@@ -241,7 +237,9 @@ def _caught(found: Mapping[str, Any], language: str) -> str:
 def line(shortcut: Mapping[str, Any], about: Mapping[str, Any], language: str) -> str:
     """A shortcut in words."""
     if shortcut["kind"] == "baseline":
-        what = _named(_BASELINES, shortcut["name"], language).format(positive=about["positive"])
+        what = words.named(_BASELINES, shortcut["name"], language).format(
+            positive=about["positive"]
+        )
         values = {k: _number(shortcut[k], language) for k in ("value", "low", "high")}
         said = _say("baseline", language, what=what, **values)
     else:
@@ -262,7 +260,7 @@ def _overall(overall: Mapping[str, Any], language: str) -> str:
     for name, figure in overall.items():
         if figure["value"] is not None:
             numbers = _interval(figure, language)
-            title = escape(_named(_METRICS, name, language))
+            title = escape(words.named(_METRICS, name, language))
             rows.append(f"<tr><th>{title}</th><td>{numbers}</td><td>n {figure['n']}</td></tr>")
     return f"<table>{''.join(rows)}</table>"
 
@@ -278,13 +276,15 @@ def _groups(groups: Sequence[Mapping[str, Any]], language: str) -> str:
     """A forest plot a column and metric."""
     parts = []
     for column in dict.fromkeys(g["column"] for g in groups):
-        parts.append(f"<h3>{escape(_named(_COLUMNS, column, language))}</h3><div class='plots'>")
+        parts.append(
+            f"<h3>{escape(words.named(_COLUMNS, column, language))}</h3><div class='plots'>"
+        )
         for metric in _SHOWN:
             mine = [g for g in groups if g["column"] == column and g["metric"] == metric]
             if not any(g["value"] is not None for g in mine):
                 continue
             p = mine[0]["p"]
-            title = _named(_METRICS, metric, language)
+            title = words.named(_METRICS, metric, language)
             more = "" if p is None else f" <small>p {_number(p, language, 3)}</small>"
             rows = "".join(_forest(g, language) for g in mine if g["value"] is not None)
             head = f"<tr><th colspan='4'><b>{escape(title)}</b>{more}</th></tr>"

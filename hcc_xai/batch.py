@@ -7,6 +7,7 @@ row with a sentence, never the end of the run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -194,7 +195,7 @@ class _Run:
     anonymous: bool
     every_frame: bool
     mm_per_pixel: Spacing
-    keep: Callable[[str, Analysis], None]
+    keep: Callable[[Item, Analysis], None]
     used: set[str] = field(default_factory=set)
 
     def prepare(self, item: Item, frame: int | None, data: bytes) -> _Ready:
@@ -214,11 +215,14 @@ class _Run:
 
     def name(self, item: Item) -> str:
         """How a file is called in what is written: by itself, or by a hash that tells nothing."""
-        if not self.anonymous:
-            return item.name
-        import hashlib
+        return self._secret(item.name) if self.anonymous else item.name
 
-        return hashlib.sha256(item.name.encode()).hexdigest()[:_SECRET]
+    def key(self, item: Item) -> str:
+        """What says in what is written that a file is done."""
+        return self._secret(item.name) if self.anonymous else item.key
+
+    def _secret(self, name: str) -> str:
+        return hashlib.sha256(name.encode()).hexdigest()[:_SECRET]
 
     def stem(self, item: Item) -> str:
         """What its pictures are called: its path without the ending, numbered where two share
@@ -240,7 +244,7 @@ class _Run:
             "file": name,
             "frame": ready.frame,
             "frames": image.frames,
-            "key": ready.item.key if not self.anonymous else self.name(ready.item),
+            "key": self.key(ready.item),
             **answer.to_dict(),
         }
         if self.pictures:
@@ -256,7 +260,7 @@ class _Run:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(path, draw.png(picture))
             row["pictures"] = f"{PICTURES}/{stem}"
-        self.keep(name, answer)
+        self.keep(ready.item, answer)
         return row
 
 
@@ -272,7 +276,7 @@ def run(
     mm_per_pixel: Spacing = None,
     progress: Callable[[Progress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
-    keep: Callable[[str, Analysis], None] = lambda name, answer: None,
+    keep: Callable[[Item, Analysis], None] = lambda item, answer: None,
 ) -> Progress:
     """Answer every picture of some files, folders and ZIP archives.
 
@@ -286,7 +290,7 @@ def run(
         accept: let pictures through that the gate stops; they stay marked.
         anonymous: call files by a hash of their path, which may name a patient.
         progress: is told after every batch. stop: is asked before every batch. keep: is given
-            every answer with its file's name, on another thread.
+            every answer with its file, on another thread.
 
     Raises:
         ArgumentError: there is no file at all. SpacingError: the spacing makes no sense.
@@ -303,7 +307,7 @@ def run(
     todo = deque[tuple[Item, int | None, bytes]]()
     open_frames: dict[str, int] = {}
     for item in items:
-        done = known.get(item.key if not anonymous else work.name(item), {})
+        done = known.get(work.key(item), {})
         frames = next(iter(done.values()), 0)
         missing = [k for k in range(frames) if k not in done] if every_frame else []
         if done and not missing:

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai.geometry import smooth_within
+
 
 def paint_over(
     grey: NDArray[np.float32], mask: NDArray[np.bool_], *, tissue: NDArray[np.bool_]
@@ -34,9 +36,7 @@ def paint_over(
         return grey.copy()
     seen = np.clip(grey, 0, 1)
     inside = (grey >= 0).astype(np.float32)
-    smooth = cv2.GaussianBlur(seen * inside, (0, 0), 2.0) / np.maximum(
-        cv2.GaussianBlur(inside, (0, 0), 2.0), 1e-3
-    )
+    smooth = smooth_within(seen, inside, 2.0)
     wide = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8))
     filled = (
         cv2.inpaint((np.clip(smooth, 0, 1) * 255).astype(np.uint8), wide, 5, cv2.INPAINT_TELEA)
@@ -81,6 +81,40 @@ def elsewhere(
     places = np.argwhere(fits)
     far = places[int(np.argmax(((places - (top, left)) ** 2).sum(1)))]
     return rows + int(far[0]) - int(top), cols + int(far[1]) - int(left)
+
+
+def hidden_and_elsewhere(
+    grey: NDArray[np.float32], lesion: NDArray[np.bool_], liver: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float32]]:
+    """The picture with the lesion painted over ("hidden"), and with as much painted over elsewhere
+    in the liver ("elsewhere"); without those that cannot be made. liver: without the lesion."""
+    if not lesion.any():
+        return {}
+    made = {"hidden": paint_over(grey, lesion, tissue=liver)}
+    place = elsewhere(lesion, liver)
+    if place is not None:
+        other = np.zeros(lesion.shape, bool)
+        other[place] = True
+        made["elsewhere"] = paint_over(grey, other, tissue=liver & ~other)
+    return made
+
+
+def ring_about(lesion: NDArray[np.bool_], soft: float | None = None) -> NDArray[np.float32]:
+    """1 in a lesion and a ring around it, a quarter of its mean diameter wide and at least 4
+    pixels; 0 elsewhere, soft between. soft: standard deviation of that, pixels; a quarter of the
+    ring by default."""
+    ring = max(4, round(0.25 * 2 * float(np.sqrt(lesion.sum() / np.pi))))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
+    wide = cv2.dilate(lesion.astype(np.float32), kernel)
+    found: NDArray[Any] = cv2.GaussianBlur(wide, (0, 0), soft or max(1.0, ring / 4))
+    return found
+
+
+def but_for_the_lesion(
+    own: NDArray[Any], other: NDArray[Any], lesion: NDArray[np.bool_], kept: NDArray[np.float32]
+) -> NDArray[Any]:
+    """The lesion as it is, and another picture around it. kept: see `ring_about`."""
+    return np.where(lesion, own, kept * own + (1 - kept) * other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +165,5 @@ def with_look(
     steps = np.linspace(0, 1, 65)
     mine = np.quantile(other[inside], steps) + np.arange(65) * 1e-9  # strictly rising, for interp
     other = np.interp(other, mine, look.levels)
-    ring = max(4, round(0.25 * 2 * float(np.sqrt(lesion.sum() / np.pi))))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
-    keep = cv2.GaussianBlur(cv2.dilate(lesion.astype(np.float32), kernel), (0, 0), 2.0)
-    mixed = np.where(lesion, own, keep * own + (1 - keep) * other)
+    mixed = but_for_the_lesion(own, other, lesion, ring_about(lesion, 2.0))
     return np.where(inside, np.clip(mixed, 0, 1), grey).astype(np.float32)

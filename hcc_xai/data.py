@@ -165,12 +165,12 @@ def load_sample(folder: str | Path, record: Record, *, size: int) -> Sample:
     truth = read_truth(folder, record.name)
     drawn = read_sector(folder, record.name)
     frame = Frame.around(find_sector(grey), size=int(size * _CACHE_SIDE))
-    liver = frame.shrink((truth > 0).astype(np.float32)) > 0.5
-    lesion = frame.shrink((truth == LESION).astype(np.float32)) > 0.5
+    liver = frame.shrink_mask(truth > 0)
+    lesion = frame.shrink_mask(truth == LESION)
     small = frame.shrink(grey.astype(np.float32))
     target = np.where(lesion, LESION, np.where(liver, LIVER, 0)).astype(np.uint8)
     record = replace(record, has_liver=record.has_liver and bool((truth == LIVER).any()))
-    inside = frame.network_sector & (frame.shrink(drawn.astype(np.float32)) > 0.5)
+    inside = frame.network_sector & frame.shrink_mask(drawn)
     known = inside.astype(np.float32)
     wide = cv2.GaussianBlur(small * known, (0, 0), 9) / np.maximum(
         cv2.GaussianBlur(known, (0, 0), 9), 1e-3

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai import words
+from hcc_xai.geometry import smooth_within
 from hcc_xai.measure import Lesion
 
 _SCALE_DB = 60.0  # from black to white
@@ -142,9 +143,7 @@ class _Scene:
         self.level = np.ascontiguousarray(grey[box], np.float32) * _SCALE_DB  # dB above black
         cover = self.sector.astype(np.float32)
         wide = max(1.0, _SPECKLE * float(side))
-        self.smooth = cv2.GaussianBlur(self.level * cover, (0, 0), wide) / np.maximum(
-            cv2.GaussianBlur(cover, (0, 0), wide), 1e-3
-        )
+        self.smooth = smooth_within(self.level, cover, wide)
         # Pixels from the outline, below zero inside.
         self.distance = cv2.distanceTransform(
             1 - self.mask, cv2.DIST_L2, 5

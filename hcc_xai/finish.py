@@ -24,7 +24,6 @@ from hcc_xai.card import put_section
 from hcc_xai.data import LESION, image_path, read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluate import read_rows
-from hcc_xai.geometry import Frame, find_sector
 from hcc_xai.glass_box import values_of
 from hcc_xai.images import read
 from hcc_xai.metrics import wilson
@@ -92,10 +91,10 @@ def fit_glass_box(
     loaded = load_bundle(bundle)
     absent = loaded.config.network.absent
     first, second = (k for k in loaded.config.network.labels if k != absent)
-    rows = []
+    rows, records = [], read_index(data)
     for fold, path in folds.items():
         analyzer = Analyzer(load_bundle(path))
-        for record in read_index(data):
+        for record in records:
             if record.fold != fold or record.label not in (first, second):
                 continue
             answer = analyzer.analyze(image_path(data, record.name))
@@ -146,9 +145,8 @@ def fit_neighbours(bundle: str | Path, data: str | Path) -> None:
     records = read_index(data)
     inputs = []
     for record in records:
-        image = read(image_path(data, record.name))
-        frame = Frame.around(find_sector(image.pixels), size=loaded.config.network.size)
-        inputs.append(frame.to_network(image.grey).astype(np.float16))
+        _, given = analyzer.prepare(read(image_path(data, record.name)))
+        inputs.append(given.astype(np.float16))
     pooled = analyzer.in_batches(np.stack(inputs), "pooled")
     found = Neighbours.fit(pooled, [r.label for r in records])
     found.save(loaded.path / NEAR, loaded.weights_sha256)

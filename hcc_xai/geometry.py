@@ -59,7 +59,7 @@ class Frame:
     @cached_property
     def network_sector(self) -> NDArray[np.bool_]:
         """(size, size) bool: the sector in the network's pixels."""
-        mask: NDArray[np.bool_] = self.shrink(self.sector.astype(np.float32)) > 0.5
+        mask = self.shrink_mask(self.sector)
         if not mask.any():
             mask[self.inner[0], self.inner[1]] = True
         return mask
@@ -97,6 +97,11 @@ class Frame:
             full[top:bottom, left:right], (width, height), interpolation=how
         )
         return out
+
+    def shrink_mask(self, full: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The same of an (H, W) bool mask: where more than half of a pixel is in it."""
+        found: NDArray[np.bool_] = self.shrink(full.astype(np.float32)) > 0.5
+        return found
 
     def to_file(self, values: NDArray[Any], *, fill: float = 0.0) -> NDArray[np.float32]:
         """A map at any resolution of the network's square, in the pixels of the file.
@@ -137,6 +142,20 @@ class Frame:
             first_row + (row - top) * height / (bottom - top),
             first_col + (col - left) * width / (right - left),
         )
+
+
+def smooth_within(
+    values: NDArray[Any], inside: NDArray[np.float32], sigma: float
+) -> NDArray[np.float32]:
+    """A Gaussian blur that knows nothing of what lies outside.
+
+    Args:
+        values: (h, w) float. inside: (h, w) float32 of 0 and 1. sigma: standard deviation, pixels.
+    """
+    cover: NDArray[Any] = cv2.GaussianBlur(inside, (0, 0), sigma)
+    blurred: NDArray[Any] = cv2.GaussianBlur(values * inside, (0, 0), sigma)
+    found: NDArray[np.float32] = blurred / np.maximum(cover, 1e-3)
+    return found
 
 
 def even_out(grey: NDArray[Any], sector: NDArray[np.bool_]) -> NDArray[np.float32]:

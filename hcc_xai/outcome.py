@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.analysis import Analyzer
-from hcc_xai.behaviour import Look, elsewhere, look_of, paint_over, with_look
+from hcc_xai.behaviour import Look, hidden_and_elsewhere, look_of, with_look
 from hcc_xai.data import LESION, Record, image_path, read_sector, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.explain import KINDS
@@ -94,7 +94,7 @@ def other_looks(
 ) -> list[NDArray[np.float32]]:
     """Network inputs in which all but the true lesion and a ring around it has another scanner's
     look: three, each (S, S), or none where there is no lesion or no other scanner."""
-    lesion = answer.frame.shrink((truth == LESION).astype(np.float32)) > 0.5
+    lesion = answer.frame.shrink_mask(truth == LESION)
     lesion &= answer.frame.network_sector
     others = [look for s, some in sorted(looks.items()) if s != record.stratum for look in some]
     if not lesion.any() or not others:
@@ -109,19 +109,12 @@ def painted(answer: Analysis, truth: NDArray[np.uint8]) -> dict[str, NDArray[np.
     liver painted over elsewhere ("elsewhere"); without those that cannot be made. truth: (H, W) ->
     (S, S) each."""
     frame = answer.frame
-    lesion = frame.shrink((truth == LESION).astype(np.float32)) > 0.5
-    liver = (frame.shrink((truth > 0).astype(np.float32)) > 0.5) & ~lesion & frame.network_sector
+    lesion = frame.shrink_mask(truth == LESION)
+    liver = frame.shrink_mask(truth > 0) & ~lesion & frame.network_sector
     lesion &= frame.network_sector
     if not lesion.any():
         return {}
-    grey = frame.to_network(answer.image.grey)
-    made = {"hidden": paint_over(grey, lesion, tissue=liver)}
-    place = elsewhere(lesion, liver)
-    if place is not None:
-        other = np.zeros(lesion.shape, bool)
-        other[place] = True
-        made["elsewhere"] = paint_over(grey, other, tissue=liver & ~other)
-    return made
+    return hidden_and_elsewhere(frame.to_network(answer.image.grey), lesion, liver)
 
 
 def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], sector: Mask) -> Row:

@@ -190,9 +190,7 @@ def _samples(phantoms: Sequence[Phantom]) -> tuple[Tensor, Tensor]:
     for phantom in phantoms:
         frame = Frame.around(phantom.sector, size=_SIDE)
         inputs.append(frame.to_network(phantom.pixels.mean(2).astype(np.float32) / 255))
-        liver, lesion = (
-            frame.shrink(m.astype(np.float32)) > 0.5 for m in (phantom.liver, phantom.lesion)
-        )
+        liver, lesion = frame.shrink_mask(phantom.liver), frame.shrink_mask(phantom.lesion)
         targets.append(np.where(lesion, LESION, liver.astype(np.int64)))
     return torch.from_numpy(np.stack(inputs))[:, None], torch.from_numpy(np.stack(targets))
 

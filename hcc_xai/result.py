@@ -304,8 +304,17 @@ class Analysis:
             return ()
         if not 1 <= lesion <= len(self.lesions):
             raise ArgumentError(f"lesion {lesion} is not there; there are {len(self.lesions)}")
-        masks = self.masks
-        return describe(self.image.grey, self.sector, masks["liver"], self.lesions[lesion - 1])
+        if lesion not in self._descriptions:
+            grey, liver = self.image.grey, self.masks["liver"]
+            self._descriptions[lesion] = describe(
+                grey, self.sector, liver, self.lesions[lesion - 1]
+            )
+        return self._descriptions[lesion]
+
+    @cached_property
+    def _descriptions(self) -> dict[int, tuple[Descriptor, ...]]:
+        """By the lesion's number, each made once: page and second opinion ask several times."""
+        return {}
 
     @cached_property
     def second_opinion(self) -> Opinion | None:

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.behaviour import elsewhere, paint_over
+from hcc_xai.behaviour import but_for_the_lesion, hidden_and_elsewhere, ring_about
+from hcc_xai.geometry import smooth_within
 from hcc_xai.graphics import drawn
 from hcc_xai.metrics import wilson
 from hcc_xai.result import Analysis
@@ -85,17 +86,12 @@ class Scene:
     @cached_property
     def kept(self) -> Grey:
         """1 in the lesion and a ring around it, 0 elsewhere, soft between; (H, W)."""
-        ring = max(4, round(0.25 * 2 * float(np.sqrt(self.lesion.sum() / np.pi))))
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
-        wide = cv2.dilate(self.lesion.astype(np.float32), kernel)
-        found: Grey = cv2.GaussianBlur(wide, (0, 0), max(1.0, ring / 4)).astype(np.float32)
-        return found
+        return ring_about(self.lesion)
 
     def around(self, other: Grey) -> Grey:
         """Another picture everywhere but in the lesion and its ring."""
-        mixed = self.kept * self.grey + (1 - self.kept) * other
-        found: Grey = np.where(self.lesion, self.grey, mixed).astype(np.float32)
-        return found
+        found: Grey = but_for_the_lesion(self.grey, other, self.lesion, self.kept)
+        return found.astype(np.float32)
 
     def inked(self, ink: NDArray[np.uint8]) -> Grey:
         """The picture with marks on it; ink: (H, W), 0 to 255."""
@@ -196,12 +192,8 @@ def _grain(name: str) -> Callable[[Scene], Grey]:
         cover = scene.sector.astype(np.float32)
         wide = 3.0 * scene.pixel
 
-        def mean(values: NDArray[Any]) -> NDArray[Any]:
-            smooth = cv2.GaussianBlur(values * cover, (0, 0), wide)
-            return smooth / np.maximum(cv2.GaussianBlur(cover, (0, 0), wide), 1e-3)
-
-        level = mean(scene.grey)
-        spread = np.sqrt(np.maximum(mean((scene.grey - level) ** 2), 0))
+        level = smooth_within(scene.grey, cover, wide)
+        spread = np.sqrt(np.maximum(smooth_within((scene.grey - level) ** 2, cover, wide), 0))
         rng = np.random.default_rng(0)
         noise = rng.standard_normal(scene.grey.shape).astype(np.float32)
         grain = cv2.GaussianBlur(noise, (0, 0), _GRAIN[name] * scene.pixel)
@@ -251,17 +243,13 @@ def changes(answer: Analysis) -> dict[str, Grey]:
     scene = Scene(answer)
     plain = scene.seen(scene.grey)
     found = {"flipped": np.ascontiguousarray(plain[:, ::-1])}
-    lesion = scene.frame.shrink(scene.lesion.astype(np.float32)) > 0.5
-    liver = (scene.frame.shrink(scene.liver.astype(np.float32)) > 0.5) & ~lesion
-    if lesion.any():
-        found["lesion"] = paint_over(plain, lesion, tissue=liver)
-        kept = scene.frame.shrink(scene.kept) > 0.5
-        found["all-but-lesion"] = _nothing_but(plain, kept)
-        place = elsewhere(lesion, liver)
-        if place is not None:
-            other = np.zeros_like(lesion)
-            other[place] = True
-            found["elsewhere"] = paint_over(plain, other, tissue=liver & ~other)
+    lesion = scene.frame.shrink_mask(scene.lesion)
+    liver = scene.frame.shrink_mask(scene.liver) & ~lesion
+    painted = hidden_and_elsewhere(plain, lesion, liver)
+    if painted:
+        found["lesion"] = painted.pop("hidden")
+        found["all-but-lesion"] = _nothing_but(plain, scene.frame.shrink(scene.kept) > 0.5)
+    found |= painted
     for name, change in CHANGES.items():
         changed = change(scene)
         if changed is not None:

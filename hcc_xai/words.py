@@ -7,7 +7,7 @@ reports.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hcc_xai.errors import unknown
 
@@ -215,6 +215,11 @@ TERMS = {
 }
 
 
+def named(names: Mapping[str, tuple[str, str]], key: str, language: str) -> str:
+    """A name in the reader's language; the key itself where there is none."""
+    return names.get(key, (key, key))[LANGUAGES.index(check_language(language))]
+
+
 # What is changed in a picture to see what the answer follows (`shortcuts`).
 CHANGES = {
     "lesion": ("the lesion painted over", "la lesión tapada"),
@@ -238,7 +243,7 @@ CHANGES = {
 
 def change(name: str, language: str) -> str:
     """A change of the picture, in words."""
-    return CHANGES[name][LANGUAGES.index(check_language(language))]
+    return named(CHANGES, name, language)
 
 
 # Names of descriptors whose value is a number without a word, as a reader writes them.
@@ -251,7 +256,7 @@ NAMES = {
 
 def descriptor(name: str, language: str) -> str:
     """What is described, as a reader of that language writes it."""
-    return NAMES.get(name, (name, name))[LANGUAGES.index(check_language(language))]
+    return named(NAMES, name, language)
 
 
 def term(word: str, language: str) -> str:

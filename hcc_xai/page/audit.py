@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -21,7 +18,7 @@ from hcc_xai.audit_page import summary
 from hcc_xai.errors import DataError, HccXaiError
 from hcc_xai.page import texts
 from hcc_xai.page.labels import Labels
-from hcc_xai.page.memory import private_folder
+from hcc_xai.page.memory import Visitors, new_folder
 from hcc_xai.page.service import BATCH, HIDDEN
 from hcc_xai.page.slow import Slow, Tell, Updates, say
 from hcc_xai.page.texts import i18n, text
@@ -40,8 +37,7 @@ class AuditTab:
 
     def __init__(self, analyzer: Analyzer, labels: Labels, language: gr.Radio) -> None:
         self.analyzer, self.slow = analyzer, Slow()
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._lock = threading.Lock()
+        self.visitors = Visitors[_Kept](_VISITORS)
         with gr.Column(elem_id="audit-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="audit-intro"), value=_intro)
             with gr.Row(elem_id="audit-intake"):
@@ -77,8 +73,7 @@ class AuditTab:
     def read(self, request: gr.Request, paths: Sequence[str] | None, language: str) -> Updates:
         """Images and a table were chosen: say what was understood, before anything runs."""
         session = str(request.session_hash)
-        folder = private_folder() / secrets.token_urlsafe(24)
-        folder.mkdir(mode=0o700)
+        folder = new_folder()
         off: Updates = {
             self.told: "",
             self.by: gr.update(choices=[], value=[], visible="hidden"),
@@ -91,12 +86,7 @@ class AuditTab:
         except HccXaiError as error:
             shutil.rmtree(folder, ignore_errors=True)
             return off | {self.progress: say(texts.error(str(error), language), bad=True)}
-        with self._lock:
-            gone = [self._kept.pop(session, None)]
-            self._kept[session] = _Kept(folder, found)
-            while len(self._kept) > _VISITORS:
-                gone.append(self._kept.popitem(last=False)[1])
-        _forget(gone)
+        self.visitors.put(session, _Kept(folder, found))
         columns = [*found.columns, *auditing.OWN]
         lines = "".join(f"<li>{escape(line)}</li>" for line in found.said)
         ready = text("audit-ready", language, n=len(found.cases))
@@ -111,7 +101,7 @@ class AuditTab:
 
     def run(self, request: gr.Request, language: str, by: list[str]) -> Iterator[Updates]:
         """Audit what was chosen, and hand out the document."""
-        kept = self._kept.get(str(request.session_hash))
+        kept = self.visitors.get(str(request.session_hash))
         if kept is None:
             yield {self.progress: say(text("gone", language), bad=True)}
             return
@@ -144,9 +134,7 @@ class AuditTab:
 
     def leave(self, request: gr.Request) -> None:
         """The tab was closed: nothing of the visitor stays."""
-        with self._lock:
-            gone = self._kept.pop(str(request.session_hash), None)
-        _forget([gone])
+        self.visitors.drop(str(request.session_hash))
 
 
 def unpack(paths: Sequence[str | Path], folder: Path) -> Path:
@@ -171,12 +159,6 @@ def unpack(paths: Sequence[str | Path], folder: Path) -> Path:
     if not tables and not any(folder.iterdir()):
         raise DataError("choose pictures and a table (CSV), or a ZIP that holds both")
     return tables[0] if tables else folder
-
-
-def _forget(gone: Sequence[_Kept | None]) -> None:
-    for kept in gone:
-        if kept is not None:
-            shutil.rmtree(kept.folder, ignore_errors=True)
 
 
 def _intro(language: str) -> str:

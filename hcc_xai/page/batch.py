@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -26,9 +24,8 @@ from hcc_xai.explain import KINDS, METHODS
 from hcc_xai.geometry import Frame
 from hcc_xai.page import texts
 from hcc_xai.page.analyze import AnalyzeTab
-from hcc_xai.page.endpoints import move
 from hcc_xai.page.labels import Labels
-from hcc_xai.page.memory import private_folder
+from hcc_xai.page.memory import Visitors, move, new_folder
 from hcc_xai.page.service import BATCH, HIDDEN, REDRAW, SLOW
 from hcc_xai.page.slow import Updates, bar, say
 from hcc_xai.page.texts import i18n, text
@@ -52,18 +49,17 @@ class _Kept:
     """One visitor's batch. folder: of all its files; small: the answers, on small pictures."""
 
     folder: Path
-    small: list[tuple[str, Analysis]] = field(default_factory=list)
-    items: dict[str, batch.Item] = field(default_factory=dict)
+    small: list[tuple[batch.Item, Analysis]] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     chosen: int | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, name: str, answer: Analysis) -> None:
+    def add(self, item: batch.Item, answer: Analysis) -> None:
         if len(self.small) < SHOWN:
             made = shrink(answer)
             with self.lock:
-                self.small.append((name, made))
+                self.small.append((item, made))
 
 
 class BatchTab:
@@ -73,8 +69,7 @@ class BatchTab:
         self, analyzer: Analyzer, labels: Labels, language: gr.Radio, tab: AnalyzeTab, tabs: gr.Tabs
     ) -> None:
         self.analyzer, self.tab, self.tabs = analyzer, tab, tabs
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._lock = threading.Lock()
+        self.visitors = Visitors[_Kept](_VISITORS, close=lambda kept: kept.stop.set())
         self._pool = ThreadPoolExecutor(1)
         with gr.Column(elem_id="batch-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="batch-intro"), value=_intro)
@@ -224,7 +219,8 @@ class BatchTab:
     ) -> Iterator[Updates]:
         """Files were chosen: answer them all, and show what there is."""
         session = str(request.session_hash)
-        kept = self._start(session)
+        kept = _Kept(new_folder())
+        self.visitors.put(session, kept)
         sources = move(paths or (), kept.folder / "in")
         out, latest = kept.folder / "out", batch.Progress()
 
@@ -233,7 +229,6 @@ class BatchTab:
             latest = replace(now)
 
         def work() -> batch.Progress:
-            kept.items = {item.name: item for item in batch.find(sources)}
             return batch.run(
                 self.analyzer, sources, out, progress=tell, stop=kept.stop.is_set, keep=kept.add
             )
@@ -283,27 +278,13 @@ class BatchTab:
             },
         }
 
-    def _start(self, session: str) -> _Kept:
-        folder = private_folder() / secrets.token_urlsafe(24)
-        folder.mkdir(mode=0o700)
-        kept = _Kept(folder)
-        with self._lock:
-            gone = [self._kept.pop(session, None)]
-            self._kept[session] = kept
-            while len(self._kept) > _VISITORS:
-                gone.append(self._kept.popitem(last=False)[1])
-        _forget(gone)
-        return kept
-
     def leave(self, request: gr.Request) -> None:
         """The tab was closed: nothing of the visitor stays."""
-        with self._lock:
-            gone = self._kept.pop(str(request.session_hash), None)
-        _forget([gone])
+        self.visitors.drop(str(request.session_hash))
 
     def halt(self, request: gr.Request) -> None:
         """Stop after the batch that is running; what is done stays."""
-        kept = self._kept.get(str(request.session_hash))
+        kept = self.visitors.get(str(request.session_hash))
         if kept is not None:
             kept.stop.set()
 
@@ -311,7 +292,7 @@ class BatchTab:
 
     def redraw(self, request: gr.Request, language: str, *view: Any) -> Updates:
         """All pictures once more, drawn and ordered as the controls say."""
-        kept = self._kept.get(str(request.session_hash))
+        kept = self.visitors.get(str(request.session_hash))
         if kept is None:
             return {self.gallery: []}
         return {
@@ -343,19 +324,19 @@ class BatchTab:
         stamp = time.time_ns()  # a new address, or the browser shows the old picture
         value = []
         for place, index in enumerate(order):
-            name, small = everything[index]
+            item, small = everything[index]
             a = replace(small)  # whatever it works out to be drawn goes with it
             wanted = View(show, opacity, label or a.label, kind, "absolute", colours)
             picture = wanted.draw(a) if a.accepted else a.overlay(kind=None, show=())
             path = folder / f"{stamp}_{place}.jpg"
             cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
-            value.append((str(path), _caption(name, a, language)))
+            value.append((str(path), _caption(item.name, a, language)))
         one = view == "one" and bool(value)
         return gr.update(value=value, preview=one, selected_index=0 if one else None)
 
     def choose(self, request: gr.Request, event: gr.SelectData) -> Updates:
         """A picture of the grid was clicked."""
-        kept = self._kept.get(str(request.session_hash))
+        kept = self.visitors.get(str(request.session_hash))
         if kept is None or not 0 <= int(event.index) < len(kept.shown):
             return {self.open: gr.update(interactive=False)}
         kept.chosen = kept.shown[int(event.index)]
@@ -363,14 +344,19 @@ class BatchTab:
 
     def show(self, request: gr.Request, language: str, spacing: str, *view: Any) -> Updates:
         """The chosen picture on the tab "Analyze", from its own file."""
-        kept = self._kept.get(str(request.session_hash))
+        kept = self.visitors.get(str(request.session_hash))
         if kept is None or kept.chosen is None:
             return {}
-        name, small = kept.small[kept.chosen]
-        data, frame = kept.items[name].read(), small.image.frame
-        several = small.image.frames > 1
+        item, small = kept.small[kept.chosen]
+        frame = small.image.frame if small.image.frames > 1 else None
         answered = self.tab.read_bytes(
-            request, data, Path(name).name, frame if several else None, language, spacing, *view
+            request,
+            item.read(),
+            Path(item.name).name,
+            frame,
+            language,
+            spacing,
+            *view,
         )
         return {**answered, self.tabs: gr.Tabs(selected="analyze")}
 
@@ -395,13 +381,6 @@ def shrink(answer: Analysis) -> Analysis:
     )
 
 
-def _forget(gone: Sequence[_Kept | None]) -> None:
-    for kept in gone:
-        if kept is not None:
-            kept.stop.set()
-            shutil.rmtree(kept.folder, ignore_errors=True)
-
-
 def _wanted(a: Analysis, only: str) -> bool:
     if only == "stopped":
         return not a.accepted
@@ -412,8 +391,8 @@ def _wanted(a: Analysis, only: str) -> bool:
     return not only or a.accepted and only in (a.label, a.band())
 
 
-def _rank(one: tuple[str, Analysis], sort: str, malignant: str | None) -> tuple[Any, ...]:
-    name, a = one
+def _rank(one: tuple[batch.Item, Analysis], sort: str, malignant: str | None) -> tuple[Any, ...]:
+    item, a = one
     first: Any = 0
     if sort == "probability":
         first = -a.probabilities[malignant or a.label]
@@ -421,7 +400,7 @@ def _rank(one: tuple[str, Analysis], sort: str, malignant: str | None) -> tuple[
         first = -max((x.area_px / a.sector.sum() for x in replace(a).lesions), default=0)
     elif sort == "sure":
         first = a.probabilities[a.label]
-    return (first, name, a.image.frame)
+    return (first, item.name, a.image.frame)
 
 
 def _caption(name: str, a: Analysis, language: str) -> str:

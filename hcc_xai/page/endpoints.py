@@ -1,11 +1,10 @@
-"""The endpoints for programs, `/analyze` and `/explain`: inputs -> the Python API -> draw."""
+"""The endpoints for programs: inputs -> the Python API -> draw."""
 
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from hcc_xai.explain import KINDS, METHODS, Explanation
 from hcc_xai.images import decode
 from hcc_xai.page import texts
 from hcc_xai.page.audit import unpack
-from hcc_xai.page.memory import Answers, private_folder, take
+from hcc_xai.page.memory import Answers, move, private_folder, take
 from hcc_xai.page.service import BATCH, MODEL, SLOW
 
 _MASKS = ("lesion", "liver")
@@ -201,16 +200,6 @@ class Endpoints:
         name = Path(file).name
         image = decode(take(file), name=name, frame=frame, mm_per_pixel=spacing)
         return self.analyzer.analyze(image, accept=accept)
-
-
-def move(uploads: Sequence[str], folder: Path) -> list[Path]:
-    """Uploads, moved to a folder of their own, each in one of its own, so that names may repeat."""
-    kept = []
-    for number, path in enumerate(uploads):
-        place = folder / str(number)
-        place.mkdir(parents=True)
-        kept.append(Path(shutil.move(path, place / Path(path).name)))
-    return kept
 
 
 def place_of(typed: str) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from hcc_xai.images import MAX_BYTES
 
@@ -66,6 +66,16 @@ def take(path: str | Path) -> bytes:
     return data
 
 
+def move(uploads: Iterable[str], folder: Path) -> list[Path]:
+    """Uploads, moved to a folder, each to one of its own, so that names may repeat."""
+    kept = []
+    for number, path in enumerate(uploads):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        kept.append(Path(shutil.move(path, place / Path(path).name)))
+    return kept
+
+
 @lru_cache(maxsize=1)
 def _trimmer() -> Callable[[int], object] | None:
     import ctypes
@@ -95,7 +105,8 @@ def give_back() -> None:
         threading.Thread(target=soon, daemon=True).start()
 
 
-def _new_folder() -> Path:
+def new_folder() -> Path:
+    """A folder of one visitor's or program's files, at a random address."""
     folder = private_folder() / secrets.token_urlsafe(24)
     folder.mkdir(mode=0o700)
     return folder
@@ -161,7 +172,7 @@ class Answers:
 
     def put(self, session: str, answer: Analysis, data: bytes | None) -> Kept:
         """Remember an answer in place of the session's last; `data` is of a file with frames."""
-        kept = Kept(answer, data if answer.image.frames > 1 else None, _new_folder())
+        kept = Kept(answer, data if answer.image.frames > 1 else None, new_folder())
         with self._lock:
             gone = [self._kept.pop(session, None)]
             self._kept[session] = kept
@@ -192,7 +203,7 @@ class Answers:
         Gradio's own way is one address for one content, so two programs with one picture get one
         file, and one may fetch it while it is being written for the other.
         """
-        folder, now = _new_folder(), time.monotonic()
+        folder, now = new_folder(), time.monotonic()
         for name, content in files.items():
             (folder / name).write_bytes(content)
         with self._lock:
@@ -219,3 +230,52 @@ class Answers:
             shutil.rmtree(folder, ignore_errors=True)
             for files in self.notes:
                 files -= {file for file in list(files) if file.startswith(f"{folder}{os.sep}")}
+
+
+class HasFolder(Protocol):
+    """What has files that go with it."""
+
+    @property
+    def folder(self) -> Path: ...
+
+
+_T = TypeVar("_T", bound=HasFolder)
+
+
+class Visitors(Generic[_T]):
+    """Session -> its last batch or table, whose files go with it; the oldest go first. Safe for
+    threads.
+
+    Args:
+        most: sessions that are remembered. close: is told of what goes, before its files do.
+    """
+
+    def __init__(self, most: int, *, close: Callable[[_T], None] = lambda gone: None) -> None:
+        self.most, self._close = most, close
+        self._kept: OrderedDict[str, _T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, session: str) -> _T | None:
+        """What the session holds, if it is still there."""
+        return self._kept.get(session)
+
+    def put(self, session: str, kept: _T) -> None:
+        """Remember it in place of the session's last."""
+        with self._lock:
+            gone = [self._kept.pop(session, None)]
+            self._kept[session] = kept
+            while len(self._kept) > self.most:
+                gone.append(self._kept.popitem(last=False)[1])
+        self._forget(gone)
+
+    def drop(self, session: str) -> None:
+        """The session has ended: nothing of it stays."""
+        with self._lock:
+            gone = self._kept.pop(session, None)
+        self._forget([gone])
+
+    def _forget(self, gone: Iterable[_T | None]) -> None:
+        for kept in gone:
+            if kept is not None:
+                self._close(kept)
+                shutil.rmtree(kept.folder, ignore_errors=True)
