@@ -219,7 +219,7 @@ class _Run:
 
     def key(self, item: Item) -> str:
         """What says in what is written that a file is done."""
-        return self._secret(item.name) if self.anonymous else item.key
+        return self._secret(item.key) if self.anonymous else item.key
 
     def _secret(self, name: str) -> str:
         return hashlib.sha256(name.encode()).hexdigest()[:_SECRET]

@@ -78,9 +78,10 @@ def fit_glass_box(
     folds: Mapping[int, Path],
     *,
     report: Callable[[str], None] = lambda line: None,
-) -> glass_box.GlassBox:
+) -> glass_box.GlassBox | None:
     """Fit the second opinion of a bundle to the lesions that the networks of the folds outlined and
-    hit; write `descriptors.json` and the card's section.
+    hit; write `descriptors.json` and the card's section. None, and nothing written, where there are
+    not two grades of lesions.
 
     Args:
         folds: fold -> the bundle that was trained without it.
@@ -90,7 +91,11 @@ def fit_glass_box(
     """
     loaded = load_bundle(bundle)
     absent = loaded.config.network.absent
-    first, second = (k for k in loaded.config.network.labels if k != absent)
+    two = [k for k in loaded.config.network.labels if k != absent]
+    if len(two) != 2:
+        report(f"no second opinion: it tells two grades apart, and there are {len(two)}")
+        return None
+    first, second = two
     rows, records = [], read_index(data)
     for fold, path in folds.items():
         analyzer = Analyzer(load_bundle(path))

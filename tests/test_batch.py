@@ -149,6 +149,14 @@ def test_a_changed_file_is_done_anew(tiny: Analyzer, tmp_path: Path) -> None:
     batch.run(tiny, [tmp_path / "in"], tmp_path / "out", pictures=False)
     (tmp_path / "in/1.png").write_bytes(scan(2))
     assert batch.run(tiny, [tmp_path / "in"], tmp_path / "out", pictures=False).rows == 1
+    for rows in (1, 0):  # by a hash that tells nothing, but changes with the file
+        (tmp_path / "in/2.png").write_bytes(scan(3))
+        os.utime(tmp_path / "in/2.png", ns=(1, 1))
+        there = {"anonymous": True, "pictures": False}
+        found = batch.run(tiny, [tmp_path / "in/2.png"], tmp_path / "secret", **there)
+        assert found.rows == rows
+    (tmp_path / "in/2.png").write_bytes(scan(4))
+    assert batch.run(tiny, [tmp_path / "in/2.png"], tmp_path / "secret", **there).rows == 1
 
 
 def test_a_killed_run_goes_on(tiny_bundle: Path, tiny: Analyzer, tmp_path: Path) -> None:

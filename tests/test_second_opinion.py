@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hcc_xai.analysis import Analyzer
 from hcc_xai.errors import BundleError, DataError
+from hcc_xai.finish import fit_glass_box
 from hcc_xai.glass_box import NAMES, GlassBox, fit, values_of
 from hcc_xai.neighbours import Neighbours
 
@@ -90,6 +91,15 @@ def test_too_few_lesions_or_one_kind_are_refused() -> None:
         fit(lesions(30), TWO)
     with pytest.raises(DataError, match="both"):
         fit([r | {"label": "benign"} for r in lesions()], TWO)
+
+
+def test_three_grades_of_lesions_have_no_second_opinion(tiny_bundle: Path) -> None:
+    """The tiny bundle names no label for "no lesion", so it has three."""
+    told: list[str] = []
+    before = sorted(p.name for p in tiny_bundle.iterdir())
+    assert fit_glass_box(tiny_bundle, "nowhere", {}, report=told.append) is None
+    assert "there are 3" in told[0]
+    assert sorted(p.name for p in tiny_bundle.iterdir()) == before
 
 
 def test_an_answer_says_where_the_words_disagree(tiny: Analyzer, scan: np.ndarray) -> None:
