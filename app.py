@@ -1,5 +1,5 @@
-"""Serve the page: `python app.py [--model BUNDLE] [--host NAME] [--port NUMBER]`. A Hugging Face
-Space runs this file."""
+"""Serve the page: `python app.py [--model BUNDLE] [--against BUNDLE] [--host NAME] [--port
+NUMBER]`. A Hugging Face Space runs this file."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "HCC_XAI_MODEL or the bundle that ships by default",
     )
     parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="BUNDLE",
+        help="another that an audit may compare it with (repeatable); the folders beside it are "
+        "offered anyway",
+    )
+    parser.add_argument(
         "--host", help="name or address to serve on (Gradio's own by default: this computer only)"
     )
     parser.add_argument(
@@ -46,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.SIGTERM, lambda *_: sys.exit(0)
     )  # so that the folder of pictures is removed then, too
     try:
-        launch(analyzer, host=given.host, port=given.port)
+        launch(analyzer, host=given.host, port=given.port, against=given.against)
     except OSError as error:  # the port is taken
         print(f"app.py: {error}", file=sys.stderr)
         return 2

@@ -41,7 +41,7 @@ from hcc_xai.neighbours import FILE as NEAR
 from hcc_xai.neighbours import Neighbours
 from hcc_xai.network import STRIDE, Network, sector_of
 from hcc_xai.result import Analysis, Evidence, Flag
-from hcc_xai.shortcuts import Challenge, changes
+from hcc_xai.shortcuts import Challenge, changes, in_steps
 
 __all__ = ["Analysis", "Analyzer", "Evidence", "Flag", "load", "pick_device", "with_spacing"]
 
@@ -382,15 +382,28 @@ class Analyzer:
 
     def challenge(self, answer: Analysis) -> tuple[Challenge, ...]:
         """What every change of the picture does to the answer; see `shortcuts`. Runs the network
-        on some 16 pictures."""
+        on some 17 pictures."""
         made = changes(answer)
-        chances = self._predict(np.stack(list(made.values())))
+        return self._challenged(answer, [(name, None) for name in made], list(made.values()))
+
+    def challenge_in_steps(self, answer: Analysis) -> tuple[Challenge, ...]:
+        """What gain, blur, speckle and compression do to the answer, from little to much; see
+        `shortcuts.STEPS`. Runs the network on 25 pictures."""
+        made = in_steps(answer)
+        return self._challenged(answer, list(made), list(made.values()))
+
+    def _challenged(
+        self,
+        answer: Analysis,
+        names: Sequence[tuple[str, float | None]],
+        inputs: Sequence[NDArray[np.float32]],
+    ) -> tuple[Challenge, ...]:
+        chances = self._predict(np.stack(inputs))
         labels = list(answer.probabilities)
-        index = labels.index(answer.label)
-        before = answer.probabilities[answer.label]
+        index, before = labels.index(answer.label), answer.probabilities[answer.label]
         return tuple(
-            Challenge(name, answer.label, before, float(p[index]), labels[int(p.argmax())])
-            for name, p in zip(made, chances, strict=True)
+            Challenge(name, answer.label, before, float(p[index]), labels[int(p.argmax())], amount)
+            for (name, amount), p in zip(names, chances, strict=True)
         )
 
     def check(

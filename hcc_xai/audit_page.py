@@ -44,7 +44,20 @@ _COLUMNS = {
     "sharpness": ("sharpness", "nitidez"),
     "speckle": ("grain", "grano"),
     "marks": ("marks drawn in", "marcas dibujadas"),
+    "sector_shape": ("sector's shape", "forma del sector"),
+    "scan_depth_mm": ("depth of the scan (mm)", "profundidad explorada (mm)"),
+    "lesion_depth": ("lesion's depth in the scan", "profundidad de la lesión en la imagen"),
     "lesion_size": ("lesion's share of the scan", "parte de la imagen que ocupa la lesión"),
+}
+_GROUPS = {
+    "drawn in": ("drawn in", "dibujadas"),
+    "none": ("none", "ninguna"),
+    "unknown": ("unknown", "sin dato"),
+    "whole frame": ("whole frame", "toda la imagen"),
+    "linear": ("linear", "lineal"),
+    "phased": ("phased", "sectorial"),
+    "convex": ("convex", "convexa"),
+    "trapezoid": ("trapezoid", "trapecio"),
 }
 _BASELINES = {
     "frame-alone": (
@@ -97,6 +110,16 @@ _TEXT = {
     "lesion": (
         "{what} leaves the answer as it was (moved by less than 0.10) in {bad} of {n}; it moves by {move} (median).",
         "{what} deja la respuesta igual (menos de 0,10) en {bad} de {n}; cambia {move} (mediana).",
+    ),
+    "steps": (
+        "{what}: flips {flips}.",
+        "{what}: invierte {flips}.",
+    ),
+    "step": ("{flips} of {n} at {amount}", "{flips} de {n} con {amount}"),
+    "steps-title": ("In steps", "Por pasos"),
+    "steps-said": (
+        "Share of answers that flip, with 95 % intervals, from the one end to the other.",
+        "Parte de las respuestas que se invierten, con intervalos del 95 %, de un extremo a otro.",
     ),
     "versus": ("Against {model}", "Frente a {model}"),
     "versus-said": (
@@ -173,15 +196,19 @@ def _body(found: Mapping[str, Any], language: str) -> str:
         + "".join(
             f'<li class="{"caught" if s["caught"] else ""}">{escape(line(s, about, language))}</li>'
             for s in found["shortcuts"]
+            if s["kind"] != "steps"
         )
         + "</ul>",
+        _steps([s for s in found["shortcuts"] if s["kind"] == "steps"], language),
         f"<h2>{_say('groups', language)}</h2>",
         f"<p>{escape(_say('groups-said', language, draws=about['draws'], shuffles=about['shuffles']))}</p>",
         _groups(found["groups"], language),
     ]
     if found["versus"] is not None:
         parts.append(_versus(found["versus"], language))
-    parts.append(f"<h2>{_say('understood', language)}</h2>{_list(about['understood'])}")
+    parts.append(
+        f"<h2>{_say('understood', language)}</h2>{_list([s[language] for s in about['understood']])}"
+    )
     if about["not_read"]:
         parts.append(f"<h2>{_say('not-read', language)}</h2>{_list(about['not_read'])}")
     parts.append(f"<h2>{_say('for-card', language)}</h2><pre>{escape(for_card(found))}</pre>")
@@ -190,9 +217,10 @@ def _body(found: Mapping[str, Any], language: str) -> str:
 
 def summary(found: Mapping[str, Any], language: str) -> str:
     """The head of the document, for a page that offers the whole of it."""
+    versus = _versus(found["versus"], language) if found["versus"] is not None else ""
     return (
         f"{_worst(found['worst'], language)}{_caught(found, language)}"
-        f"<h3>{_say('overall', language)}</h3>{_overall(found['overall'], language)}"
+        f"<h3>{_say('overall', language)}</h3>{_overall(found['overall'], language)}{versus}"
     )
 
 
@@ -214,7 +242,7 @@ def worst_said(worst: Mapping[str, Any] | None, language: str) -> str:
         "worst",
         language,
         column=words.named(_COLUMNS, worst["column"], language),
-        group=worst["group"],
+        group=words.named(_GROUPS, worst["group"], language),
         metric=words.named(_METRICS, worst["metric"], language),
         n=worst["n"],
         **{k: _number(worst[k], language) for k in ("value", "low", "high", "rest")},
@@ -242,6 +270,13 @@ def line(shortcut: Mapping[str, Any], about: Mapping[str, Any], language: str) -
         )
         values = {k: _number(shortcut[k], language) for k in ("value", "low", "high")}
         said = _say("baseline", language, what=what, **values)
+    elif shortcut["kind"] == "steps":
+        flips = ", ".join(
+            _say("step", language, flips=s["flips"], n=s["n"], amount=_amount(s, language))
+            for s in shortcut["steps"]
+        )
+        what = words.named(words.STEPS, shortcut["name"], language)
+        said = _say("steps", language, what=what, flips=flips)
     else:
         said = _say(
             "lesion" if shortcut["name"] == "lesion" else "change",
@@ -253,6 +288,28 @@ def line(shortcut: Mapping[str, Any], about: Mapping[str, Any], language: str) -
             n=shortcut["n"],
         )
     return said[:1].upper() + said[1:]
+
+
+def _amount(step: Mapping[str, Any], language: str) -> str:
+    digits = 0 if step["amount"] == int(step["amount"]) else 3
+    text = _number(step["amount"], language, digits)
+    return text.rstrip("0") if digits else text
+
+
+def _steps(shortcuts: Sequence[Mapping[str, Any]], language: str) -> str:
+    """What is moved in steps: a small forest plot each."""
+    if not shortcuts:
+        return ""
+    parts = []
+    for one in shortcuts:
+        title = escape(words.named(words.STEPS, one["name"], language))
+        rows = [f"<tr><th colspan='4'><b>{title}</b></th></tr>"]
+        for step in one["steps"]:
+            shown = {**step, "group": _amount(step, language), "small": False}
+            rows.append(_forest(shown, language))
+        parts.append(f"<table>{''.join(rows)}</table>")
+    title, said = (_say(key, language) for key in ("steps-title", "steps-said"))
+    return f"<h3>{title}</h3><p>{said}</p><div class='plots'>{''.join(parts)}</div>"
 
 
 def _overall(overall: Mapping[str, Any], language: str) -> str:
@@ -307,7 +364,7 @@ def _forest(group: Mapping[str, Any], language: str) -> str:
     )
     kind = ' class="small"' if group["small"] else ""
     return (
-        f"<tr{kind}><td>{escape(group['group'])}</td><td>{drawn}</td>"
+        f"<tr{kind}><td>{escape(words.named(_GROUPS, group['group'], language))}</td><td>{drawn}</td>"
         f"<td>{_interval(group, language)}</td><td>n {group['n']}</td></tr>"
     )
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from hcc_xai import __version__, metrics
+from hcc_xai import __version__, metrics, words
 from hcc_xai.analysis import Analyzer, load
 from hcc_xai.data import LESION, read_truth
 from hcc_xai.errors import DataError, HccXaiError
@@ -31,7 +31,9 @@ from hcc_xai.explain import KINDS
 from hcc_xai.images import read
 from hcc_xai.metrics import dice, iou
 from hcc_xai.outcome import frame_features
-from hcc_xai.shortcuts import fired, tally
+from hcc_xai.result import Analysis
+from hcc_xai.sector import shape_of
+from hcc_xai.shortcuts import fired, tally, tally_steps
 
 Row = dict[str, Any]
 SMALL = 20  # images below which a group says nothing
@@ -45,7 +47,17 @@ _NAMES = {  # how people call the columns
 }
 _SKIPPED = ("fold", "group", "note", "split")
 _AGES, _SIZES_MM = (0, 18, 40, 60, 75, 200), (0, 10, 20, 50, 1000)
-OWN = ("frame", "brightness", "sharpness", "speckle", "marks", "lesion_size")
+OWN = (
+    "frame",
+    "sector_shape",
+    "brightness",
+    "sharpness",
+    "speckle",
+    "marks",
+    "scan_depth_mm",
+    "lesion_depth",
+    "lesion_size",
+)
 METRICS = (
     "auroc",
     "sensitivity",
@@ -79,11 +91,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Table:
-    """What was understood of a user's table. said: sentences about it, the odd ones included."""
+    """What was understood of a user's table. said: sentences about it, the odd ones included, each
+    by language."""
 
     cases: tuple[Case, ...]
     columns: tuple[str, ...]
-    said: tuple[str, ...]
+    said: tuple[dict[str, str], ...]
 
 
 def read_table(source: str | Path, labels: Sequence[str]) -> Table:
@@ -111,7 +124,7 @@ def read_table(source: str | Path, labels: Sequence[str]) -> Table:
             for path in sorted(folder.iterdir())
             if path.is_file() and not path.name.startswith(".")
         )
-        return Table(cases, (), (f"{len(cases)} files; their folders are their labels",))
+        return Table(cases, (), (words.both("table-folders", n=len(cases)),))
     if not source.is_file():
         raise DataError(f"{source} is missing")
     return _from_csv(source, labels)
@@ -135,20 +148,24 @@ def _from_csv(path: Path, labels: Sequence[str]) -> Table:
                 f"it has {', '.join(columns) or 'none'}"
             )
     more = tuple(c for c in columns if c not in found.values() and _plain(c) not in _SKIPPED)
-    said = [f"{key}: column “{column}”" for key, column in found.items() if column is not None]
-    said.append(f"groups from: {', '.join(more) or 'none'}")
-    cases, wrong = [], Counter[str]()
+    said = [
+        words.both(f"table-{key}", column=column)
+        for key, column in found.items()
+        if column is not None
+    ]
+    said.append(words.both("table-groups", columns=", ".join(more) or "–"))
+    cases, wrong = [], Counter[tuple[str, str]]()
     seen: set[Path] = set()
     lenient = {_plain(label): label for label in labels}
     for row in rows:
         place = _find(path.parent, str(row[found["file"]] or ""))
         label = lenient.get(_plain(str(row[found["label"]] or "")))
         if place is None:
-            wrong["files that are not there"] += 1
+            wrong["table-missing", ""] += 1
         elif label is None:
-            wrong[f"labels that the model does not know (“{row[found['label']]}”)"] += 1
+            wrong["table-unknown", str(row[found["label"]])] += 1
         elif place in seen:
-            wrong["files named twice (the first counts)"] += 1
+            wrong["table-twice", ""] += 1
         else:
             seen.add(place)
             mask = _find(path.parent, str(row[found["mask"]] or "")) if found["mask"] else None
@@ -158,9 +175,9 @@ def _from_csv(path: Path, labels: Sequence[str]) -> Table:
             fold = str(row.get("fold") or "")
             number = int(fold) if fold.isdigit() else None
             cases.append(Case(place, label, about, mask, number))
-    said += [f"left out: {n} {what}" for what, n in wrong.items()]
+    said += [words.both(key, n=n, label=label) for (key, label), n in wrong.items()]
     if not cases:
-        raise DataError(f"{path.name}: no row can be used; {'; '.join(said)}")
+        raise DataError(f"{path.name}: no row can be used; {'; '.join(s['en'] for s in said)}")
     return Table(tuple(cases), more, tuple(said))
 
 
@@ -188,7 +205,9 @@ class Audit:
         about: model, revision, hashes, date, version, seed, n, what was understood of the table.
         groups: dicts of column, group, n, metric, value, low, high, small (too few to say
             anything), and p (of the column and metric, corrected after Holm).
-        shortcuts: dicts of name, kind ("baseline" or "change"), value, low, high, n, flips, caught.
+        shortcuts: dicts of name, kind and caught: a "baseline" with value, low, high and n; a
+            "change" with these and median_move and flips; or "steps", each with these and its
+            amount (shown and not judged: the changes are points on them).
         worst: the worst group, or None where no difference stands out. overall: metric -> value,
         low, high, n. versus: differences to another model, where one was given.
     """
@@ -337,11 +356,15 @@ def _measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Row:
             "brightness": features["brightness"],
             "sharpness": features["sharpness"],
             "speckle": _speckle(a.frame.to_network(a.image.grey)),
+            "sector_shape": shape_of(a.sector),
             "marks": "drawn in" if flags & {"quality-caliper", "quality-text"} else "none",
+            "scan_depth_mm": _scan_depth(a),
+            "lesion_depth": _lesion_depth(where, a.sector) if where.any() else None,
             "lesion_size": area if where.any() else None,
         }
         | dict(case.about),
         "challenges": analyzer.challenge(a) if challenges else (),
+        "steps": analyzer.challenge_in_steps(a) if challenges else (),
     }
 
 
@@ -358,6 +381,19 @@ def _mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
         raise DataError(f"mask {path.name} is {found.shape}, its picture {shape}")
     lesion: NDArray[np.bool_] = found
     return lesion
+
+
+def _scan_depth(a: Analysis) -> float | None:
+    """From the sector's top to its bottom, in mm; None without a spacing."""
+    rows, cols = np.nonzero(a.sector)
+    spacing = a.image.spacing_at(float(rows.mean()), float(cols.mean()))
+    return None if spacing is None else float(np.ptp(rows) + 1) * spacing[0]
+
+
+def _lesion_depth(lesion: NDArray[np.bool_], sector: NDArray[np.bool_]) -> float:
+    """How deep its middle lies, as a share of the sector's height."""
+    rows = np.flatnonzero(sector.any(1))
+    return float((np.nonzero(lesion)[0].mean() - rows[0]) / max(1, np.ptp(rows)))
 
 
 def _speckle(grey: NDArray[np.float32]) -> float:
@@ -608,6 +644,8 @@ def _shortcuts(rows: Sequence[Row], positive: str) -> list[Row]:
     caught = fired(challenges)
     for name, figure in tally(challenges).items():
         found.append({"name": name, "kind": "change", **figure, "caught": name in caught})
+    for name, steps in tally_steps([r["steps"] for r in rows]).items():
+        found.append({"name": name, "kind": "steps", "steps": steps, "caught": False})
     return found
 
 

@@ -593,7 +593,7 @@ def _audit(options: argparse.Namespace) -> int:
     analyzer = load(options.bundle)
     table = read_table(options.data, analyzer.config.network.labels)
     for line in table.said:
-        print(_one_line(line), file=sys.stderr)
+        print(_one_line(line["en"]), file=sys.stderr)
     folds = fold_bundles(options.folds, options.out / "bundles") if options.folds else None
     with tqdm(total=len(table.cases), unit="image") as bar:
         found = audit(

@@ -27,6 +27,7 @@ _FAINT = 4  # grey levels above the background that make an echo
 _SHADOW, _EDGE, _SKIN = 0.005, 0.3, 0.7  # what black costs: anywhere, among echoes, at the skin
 _NEAR = 0.12  # share of the depth that is "at the skin"
 _MISSED = 0.04  # share of the echoes that a fan may leave out
+_FULL, _NARROW = 0.95, 0.32  # of its box: what a rectangle fills; a phased fan's width near its top
 _CUT = np.array([0.8, 0.93])  # the least that cut corners and a cut bottom leave of width and depth
 
 Mask = NDArray[np.bool_]
@@ -68,6 +69,21 @@ def find_sector(pixels: NDArray[Any]) -> Mask:
     if (solid & ~drawn).sum() > _MISSED * solid.sum():
         return _draw_hull(solid, shape)
     return _draw(fan, echoes.shape, shape)
+
+
+def shape_of(sector: Mask) -> str:
+    """What a sector, (H, W) bool, looks like: "whole frame" (everything), "linear" (a rectangle),
+    "phased" (a fan from a point), "convex" (a fan from a curved face) or "trapezoid"."""
+    if sector.all() or not sector.any():
+        return "whole frame"
+    top, bottom, left, right = _bounds(sector)
+    widths = sector[top:bottom, left:right].mean(1)
+    if widths.mean() > _FULL:
+        return "linear"
+    skin, below = (float(widths[int(share * len(widths))]) for share in (0.02, 0.15))
+    if below < _NARROW:
+        return "phased"
+    return "convex" if skin < 0.6 * below else "trapezoid"
 
 
 def _shrink(pixels: NDArray[Any]) -> Grey:

@@ -1,8 +1,9 @@
 """Does the answer follow the lesion, or something that no lesion has? The picture is changed, one
 thing at a time, and the answer is watched.
 
-`changes` makes the changed pictures of one answer; a `Challenge` says what one of them did. What a
-heatmap cannot show, as the speckle's size or the gain's slope, shows here.
+`changes` makes the changed pictures of one answer, `in_steps` those of what goes from little to
+much; a `Challenge` says what one of them did. What a heatmap cannot show, as the speckle's size or
+the gain's slope, shows here.
 """
 
 from __future__ import annotations
@@ -17,17 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.behaviour import but_for_the_lesion, hidden_and_elsewhere, ring_about
-from hcc_xai.geometry import smooth_within
+from hcc_xai.geometry import Frame, smooth_within
 from hcc_xai.graphics import drawn
 from hcc_xai.metrics import wilson
 from hcc_xai.result import Analysis
+from hcc_xai.sector import find_sector
 
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 DECIDES = ("lesion", "all-but-lesion")  # of these the first shall move the answer; the others not
 _INK = 0.88  # of marks, share of white
-_SLOPE = 0.2  # of the grey scale from the top of the sector to its bottom: 12 dB of 60
-_GRAIN = {"finer": 0.35, "coarser": 1.6}  # standard deviation of the grain, pixels of the network
 _LEAST = 0.1  # change of a probability, when the lesion is hidden, below which it was not needed
 
 # The lower bound of the share of bad challenges above which a warning fires. Where the network must
@@ -43,7 +43,8 @@ class Challenge:
 
     Attributes:
         name: of the change, see `CHANGES`. label: the answer before. before, after: the
-        probability of that label. answer: the most probable label after it.
+        probability of that label. answer: the most probable label after it. amount: how much was
+        changed, where it is one of the `STEPS`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Challenge:
     before: float
     after: float
     answer: str
+    amount: float | None = None
 
     @property
     def flips(self) -> bool:
@@ -176,47 +178,66 @@ def _unmarked(scene: Scene) -> Grey | None:
     return (filled / 255).astype(np.float32)
 
 
-def _slope(by: float) -> Callable[[Scene], Grey]:
-    def change(scene: Scene) -> Grey:
-        depth = (np.arange(scene.grey.shape[0]) - scene.top) / max(1, scene.bottom - scene.top)
-        return (scene.grey + by * (depth[:, None] - 0.5)).astype(np.float32)
-
-    return change
+def _slope(scene: Scene, by: float) -> Grey:
+    depth = (np.arange(scene.grey.shape[0]) - scene.top) / max(1, scene.bottom - scene.top)
+    return (scene.grey + by * (depth[:, None] - 0.5)).astype(np.float32)
 
 
-def _grain(name: str) -> Callable[[Scene], Grey]:
+def _grain(scene: Scene, size: float) -> Grey:
     """Speckle of another size, as another probe would give, but in the lesion and its ring: levels
     stay, and so does the spread around them."""
-
-    def change(scene: Scene) -> Grey:
-        cover = scene.sector.astype(np.float32)
-        wide = 3.0 * scene.pixel
-
-        level = smooth_within(scene.grey, cover, wide)
-        spread = np.sqrt(np.maximum(smooth_within((scene.grey - level) ** 2, cover, wide), 0))
-        rng = np.random.default_rng(0)
-        noise = rng.standard_normal(scene.grey.shape).astype(np.float32)
-        grain = cv2.GaussianBlur(noise, (0, 0), _GRAIN[name] * scene.pixel)
-        return scene.around((level + spread * grain / grain.std()).astype(np.float32))
-
-    return change
+    cover = scene.sector.astype(np.float32)
+    wide = 3.0 * scene.pixel
+    level = smooth_within(scene.grey, cover, wide)
+    spread = np.sqrt(np.maximum(smooth_within((scene.grey - level) ** 2, cover, wide), 0))
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(scene.grey.shape).astype(np.float32)
+    grain = cv2.GaussianBlur(noise, (0, 0), size * scene.pixel)
+    return scene.around((level + spread * grain / grain.std()).astype(np.float32))
 
 
-def _compressed(scene: Scene) -> Grey:
+def _compressed(scene: Scene, quality: float) -> Grey:
     grey = (np.clip(scene.grey, 0, 1) * 255).astype(np.uint8)
-    _, code = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 25])
+    _, code = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     read: Any = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
     found: Grey = (read / 255).astype(np.float32)
     return found
 
 
-def _blurred(scene: Scene) -> Grey:
-    found: Grey = cv2.GaussianBlur(scene.grey, (0, 0), scene.pixel).astype(np.float32)
+def _blurred(scene: Scene, sigma: float) -> Grey:
+    found: Grey = cv2.GaussianBlur(scene.grey, (0, 0), sigma * scene.pixel).astype(np.float32)
     return found
 
 
-def _gain(by: float) -> Callable[[Scene], Grey]:
-    return lambda scene: (scene.grey + by).astype(np.float32)
+def _gain(scene: Scene, by: float) -> Grey:
+    return (scene.grey + by).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What is changed by more and more.
+
+    Attributes:
+        change: makes the picture. steps: the amounts, from the one end to the other.
+    """
+
+    change: Callable[[Scene, float], Grey]
+    steps: tuple[float, ...]
+
+
+# gain, slope: share of the grey scale that is added everywhere, or at the bottom more than at the
+# top (0.2 is 12 dB of 60). blur, grain: standard deviation, pixels of the network. jpeg: quality.
+STEPS = {
+    "gain": Ladder(_gain, (-0.225, -0.15, -0.075, 0.075, 0.15, 0.225)),
+    "slope": Ladder(_slope, (-0.3, -0.2, -0.1, 0.1, 0.2, 0.3)),
+    "blur": Ladder(_blurred, (0.5, 1.0, 1.5, 2.0)),
+    "grain": Ladder(_grain, (0.35, 0.7, 1.1, 1.6, 2.2)),
+    "jpeg": Ladder(_compressed, (75, 50, 25, 10)),
+}
+
+
+def _step(name: str, amount: float) -> Callable[[Scene], Grey]:
+    return lambda scene: STEPS[name].change(scene, amount)
 
 
 # Name -> the changed picture of the file, or None where it cannot be made.
@@ -225,17 +246,17 @@ CHANGES: dict[str, Callable[[Scene], Grey | None]] = {
     "body-mark": _body_mark,
     "calipers": _calipers,
     "unmarked": _unmarked,
-    "slope-up": _slope(_SLOPE),
-    "slope-down": _slope(-_SLOPE),
-    "gain-up": _gain(0.15),
-    "gain-down": _gain(-0.15),
-    "finer": _grain("finer"),
-    "coarser": _grain("coarser"),
-    "blurred": _blurred,
-    "compressed": _compressed,
+    "slope-up": _step("slope", 0.2),
+    "slope-down": _step("slope", -0.2),
+    "gain-up": _step("gain", 0.15),
+    "gain-down": _step("gain", -0.15),
+    "finer": _step("grain", 0.35),
+    "coarser": _step("grain", 1.6),
+    "blurred": _step("blur", 1.0),
+    "compressed": _step("jpeg", 25),
 }
-# These are made of what the network sees.
-SEEN = ("lesion", "elsewhere", "all-but-lesion", "flipped")
+# These are made of what the network sees; the last also of where the sector is then found.
+SEEN = ("lesion", "elsewhere", "all-but-lesion", "flipped", "outside")
 
 
 def changes(answer: Analysis) -> dict[str, Grey]:
@@ -254,7 +275,43 @@ def changes(answer: Analysis) -> dict[str, Grey]:
         changed = change(scene)
         if changed is not None:
             found[name] = scene.seen(changed)
+    outside = _outside(scene)
+    if outside is not None:
+        found["outside"] = outside
     return found
+
+
+def in_steps(answer: Analysis) -> dict[tuple[str, float], Grey]:
+    """(name, amount) -> the network's input, (S, S), of all `STEPS`."""
+    scene = Scene(answer)
+    return {
+        (name, amount): scene.seen(ladder.change(scene, amount))
+        for name, ladder in STEPS.items()
+        for amount in ladder.steps
+    }
+
+
+def _outside(scene: Scene) -> Grey | None:
+    """All that lies outside the sector replaced by what another scanner writes there, and the
+    sector looked for anew; None where there is nothing outside."""
+    height, width = scene.sector.shape
+    near = cv2.dilate(scene.sector.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    if (~near).mean() < 0.02:
+        return None
+    ink = np.zeros(scene.grey.shape, np.uint8)
+    scale, line = max(0.3, width / 1400), max(12, height // 30)
+    for row, words in enumerate(("GEN  FR 31Hz", "DR 60  Gn 48", "MI 0.9  TIs 0.4")):
+        for left, first in ((4, line), (int(0.74 * width), height - 3 * line)):
+            place = (left, first + row * line)
+            cv2.putText(ink, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 200, 1, cv2.LINE_AA)
+    tall = slice(height // 4, height // 2)
+    ink[tall, width - 4 - width // 60 : width - 4] = np.linspace(255, 0, tall.stop - tall.start)[
+        :, None
+    ]  # the grey scale
+    ink[near] = 0
+    grey = np.where(scene.sector, np.clip(scene.grey, 0, 1) * 255, ink).astype(np.uint8)
+    frame = Frame.around(find_sector(grey), size=scene.frame.size)
+    return frame.to_network(grey / np.float32(255))
 
 
 def _nothing_but(grey: Grey, kept: Mask) -> Grey:
@@ -276,15 +333,27 @@ def fired(challenges: Sequence[Sequence[Challenge]]) -> list[str]:
 def tally(challenges: Sequence[Sequence[Challenge]]) -> dict[str, dict[str, Any]]:
     """Of every change: how often it spoke against the answer, and the median move."""
     names = dict.fromkeys(c.name for some in challenges for c in some)
-    found = {}
-    for name in names:
-        mine = [c for some in challenges for c in some if c.name == name]
-        moves = [abs(c.before - c.after) for c in mine]
-        found[name] = share([c.bad for c in mine]) | {
-            "median_move": float(np.median(moves)),
-            "flips": sum(c.flips for c in mine),
-        }
+    return {
+        name: _told([c for some in challenges for c in some if c.name == name]) for name in names
+    }
+
+
+def tally_steps(challenges: Sequence[Sequence[Challenge]]) -> dict[str, list[dict[str, Any]]]:
+    """The same of every step, in their order, with its amount."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, ladder in STEPS.items():
+        for amount in ladder.steps:
+            mine = [c for some in challenges for c in some if (c.name, c.amount) == (name, amount)]
+            if mine:
+                found.setdefault(name, []).append({"amount": amount, **_told(mine)})
     return found
+
+
+def _told(mine: Sequence[Challenge]) -> dict[str, Any]:
+    return share([c.bad for c in mine]) | {
+        "median_move": float(np.median([abs(c.before - c.after) for c in mine])),
+        "flips": sum(c.flips for c in mine),
+    }
 
 
 def share(hits: Sequence[bool]) -> dict[str, Any]:

@@ -171,6 +171,26 @@ _SAY: dict[str, tuple[str, str]] = {
         "Ningún grado encaja bien: el modelo no lo sabe.",
     ),
     "close": ("{other} is close behind ({value}).", "{other} queda cerca ({value})."),
+    "table-folders": (
+        "{n} files; their folders are their labels",
+        "{n} archivos; sus carpetas son sus etiquetas",
+    ),
+    "table-file": ("file: column “{column}”", "archivo: columna «{column}»"),
+    "table-label": ("label: column “{column}”", "etiqueta: columna «{column}»"),
+    "table-mask": ("mask: column “{column}”", "máscara: columna «{column}»"),
+    "table-groups": ("groups from: {columns}", "grupos según: {columns}"),
+    "table-missing": (
+        "left out: {n} files that are not there",
+        "descartados: {n} archivos que no están",
+    ),
+    "table-unknown": (
+        "left out: {n} labels that the model does not know (“{label}”)",
+        "descartadas: {n} etiquetas que el modelo no conoce («{label}»)",
+    ),
+    "table-twice": (
+        "left out: {n} files named twice (the first counts)",
+        "descartados: {n} archivos repetidos (cuenta el primero)",
+    ),
 }
 
 
@@ -226,6 +246,10 @@ CHANGES = {
     "all-but-lesion": ("all but the lesion painted over", "todo tapado salvo la lesión"),
     "elsewhere": ("as much painted over elsewhere", "otro tanto tapado en otra parte"),
     "flipped": ("mirrored", "en espejo"),
+    "outside": (
+        "everything outside the sector replaced",
+        "todo lo de fuera del sector, sustituido",
+    ),
     "text": ("a text written into a corner", "un texto escrito en una esquina"),
     "body-mark": ("a body mark drawn into it", "un pictograma dibujado en ella"),
     "calipers": ("calipers set on the lesion", "cursores puestos en la lesión"),
@@ -238,6 +262,22 @@ CHANGES = {
     "coarser": ("coarser speckle around the lesion", "moteado más grueso en torno a la lesión"),
     "blurred": ("a little blurred", "algo borrosa"),
     "compressed": ("strongly compressed (JPEG)", "muy comprimida (JPEG)"),
+}
+
+
+# What is moved in steps (`shortcuts.STEPS`), and what its amount is.
+STEPS = {
+    "gain": ("gain (share of the grey scale)", "ganancia (parte de la escala de grises)"),
+    "slope": (
+        "gain with depth (bottom less top, share of the grey scale)",
+        "ganancia con la profundidad (fondo menos superficie, parte de la escala de grises)",
+    ),
+    "blur": ("blur (pixels of the network)", "desenfoque (píxeles de la red)"),
+    "grain": (
+        "speckle size around the lesion (pixels of the network)",
+        "tamaño del moteado en torno a la lesión (píxeles de la red)",
+    ),
+    "jpeg": ("JPEG quality", "calidad JPEG"),
 }
 
 

@@ -15,11 +15,11 @@ from conftest import make_tiny
 import hcc_xai
 from hcc_xai import auditing, draw
 from hcc_xai.analysis import Analyzer
-from hcc_xai.auditing import METRICS, cut, read_table
+from hcc_xai.auditing import METRICS, OWN, cut, read_table
 from hcc_xai.cli import main
 from hcc_xai.errors import DataError
 from hcc_xai.phantom import PATIENT, make, random_spec
-from hcc_xai.shortcuts import Challenge
+from hcc_xai.shortcuts import STEPS, Challenge
 
 LABELS = ("normal", "benign", "malignant")
 
@@ -54,7 +54,8 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_columns_are_understood_and_what_is_wrong_is_said(studies: Path) -> None:
     found = read_table(studies / "table.csv", LABELS)
     assert len(found.cases) == 13 and found.columns == ("Scanner", "Age")
-    said = " ".join(found.said)
+    said = " ".join(line["en"] for line in found.said)
+    assert "descartados: 1 archivos que no están" in [line["es"] for line in found.said]
     for part in ("“Filename”", "“True Label”", "“Mask”", "not there", "weird", "named twice"):
         assert part in said
     assert found.cases[1].label == "benign" and found.cases[0].mask is not None
@@ -130,9 +131,24 @@ def test_an_audit_holds_what_it_promises(found: hcc_xai.Audit, tmp_path: Path) -
     assert json.loads(re.search(r'id="audit">(.*?)</script>', page)[1]) == json.loads(
         json.dumps(found.to_dict())
     )
-    assert "Por grupos" in page and "By group" in page
+    steps = {s["name"]: s["steps"] for s in found.shortcuts if s["kind"] == "steps"}
+    assert set(steps) == set(STEPS) and all(s["n"] == 12 for some in steps.values() for s in some)
+    assert [s["amount"] for s in steps["gain"]] == list(STEPS["gain"].steps)
+    assert "Por grupos" in page and "By group" in page and "In steps" in page
+    assert "archivo: columna «Filename»" in page
     assert not re.search(r'(src|href)="http', page) and "@import" not in page
     assert not any(name in page for name in PATIENT.values())
+
+
+def test_without_columns_the_pictures_make_the_groups(studies: Path, tiny: Analyzer) -> None:
+    (studies / "plain.csv").write_text(
+        "\n".join(["file,label", *(f"{i}.png,{LABELS[i % 3]}" for i in range(12))])
+    )
+    found = hcc_xai.audit(tiny, studies / "plain.csv")
+    assert found.about["columns"] == list(OWN)
+    shapes = {g["group"] for g in found.groups if g["column"] == "sector_shape"}
+    assert not shapes or shapes <= {"convex", "phased", "linear", "trapezoid", "whole frame"}
+    assert not any(g["column"] == "scan_depth_mm" for g in found.groups)  # nobody knows it here
 
 
 def test_an_unknown_column_and_other_labels_are_refused(studies: Path, tiny: Analyzer) -> None:
@@ -165,6 +181,7 @@ def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[dict[str, An
                 "size": rng.random() if answer else 0.0,
                 "about": {"scanner": scanner},
                 "challenges": (),
+                "steps": (),
                 **blank,
             }
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from hcc_xai.errors import ArgumentError
 from hcc_xai.geometry import Frame, even_out, find_sector
+from hcc_xai.phantom import make, random_spec
+from hcc_xai.sector import shape_of
 
 AUL = Path(__file__).parents[2] / "shared" / "data" / "aul"
 Mask = NDArray[np.bool_]
@@ -153,6 +156,14 @@ def test_a_linear_probe_is_a_rectangle() -> None:
     assert found.sum() == len(rows) * len(cols)  # a box, and nothing but a box
     edges = [rows[0], rows[-1] + 1, cols[0], cols[-1] + 1]
     assert np.abs(np.subtract(edges, [60, 420, 120, 560])).max() <= 4
+
+
+@pytest.mark.parametrize("probe", ["convex", "linear", "trapezoid", "phased"])
+def test_a_sector_has_a_shape(probe: str) -> None:
+    for seed in range(3):
+        spec = replace(random_spec(seed, label="benign", shape=(360, 480)), probe=probe)
+        assert shape_of(make(spec).sector) == probe
+    assert shape_of(np.ones((20, 30), bool)) == shape_of(np.zeros((20, 30), bool)) == "whole frame"
 
 
 def test_two_rectangles_side_by_side_are_both_kept() -> None:

@@ -13,7 +13,16 @@ from hcc_xai.analysis import Analyzer
 from hcc_xai.graphics import drawn
 from hcc_xai.phantom import make, random_spec
 from hcc_xai.result import Analysis
-from hcc_xai.shortcuts import CHANGES, SEEN, Challenge, Scene, changes
+from hcc_xai.shortcuts import (
+    CHANGES,
+    SEEN,
+    STEPS,
+    Challenge,
+    Scene,
+    changes,
+    in_steps,
+    tally_steps,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +113,7 @@ def test_all_changes_are_inputs_of_the_network_with_words(tiny: Analyzer, answer
     plain = answer.frame.to_network(answer.image.grey)
     for name, picture in made.items():
         assert picture.shape == plain.shape and picture.dtype == np.float32, name
-        assert name == "flipped" or ((picture < 0) == (plain < 0)).all()
+        assert name in ("flipped", "outside") or ((picture < 0) == (plain < 0)).all()
         assert not np.array_equal(picture, plain), name
     np.testing.assert_array_equal(made["flipped"], plain[:, ::-1])
     kept = answer.frame.shrink(answer.masks["lesion"].astype(np.float32)) > 0.99
@@ -113,6 +122,36 @@ def test_all_changes_are_inputs_of_the_network_with_words(tiny: Analyzer, answer
     assert [c.name for c in found] == list(made)
     assert found == tiny.challenge(answer)  # seeded
     assert all(c.before == answer.probabilities[answer.label] for c in found)
+
+
+def test_what_lies_outside_the_sector_is_replaced_and_the_sector_stays(answer: Analysis) -> None:
+    plain = answer.frame.to_network(answer.image.grey)
+    made = changes(answer)["outside"]
+    seen, before = made >= 0, plain >= 0
+    assert (seen & before).sum() > 0.95 * (seen | before).sum()
+    whole = replace(answer, frame=replace(answer.frame, sector=np.ones_like(answer.sector)))
+    assert "outside" not in changes(whole)
+
+
+def test_steps_go_from_little_to_much(tiny: Analyzer, answer: Analysis) -> None:
+    plain = answer.frame.to_network(answer.image.grey)
+    made = in_steps(answer)
+    assert set(words.STEPS) == set(STEPS) == {name for name, _ in made}
+    assert len(made) == sum(len(ladder.steps) for ladder in STEPS.values())
+
+    def moved(name: str) -> list[float]:
+        return [float(abs(made[name, amount] - plain).mean()) for amount in STEPS[name].steps]
+
+    assert moved("blur") == sorted(moved("blur")) and moved("jpeg") == sorted(moved("jpeg"))
+    for name in ("gain", "slope"):  # the least in the middle
+        found = moved(name)
+        assert found[:3] == sorted(found[:3], reverse=True) and found[3:] == sorted(found[3:])
+    np.testing.assert_array_equal(made["gain", 0.15], changes(answer)["gain-up"])
+    np.testing.assert_array_equal(made["grain", 0.35], changes(answer)["finer"])
+    challenges = tiny.challenge_in_steps(answer)
+    assert [(c.name, c.amount) for c in challenges] == list(made)
+    told = tally_steps([challenges, challenges])
+    assert all(step["n"] == 2 for steps in told.values() for step in steps)
 
 
 def test_what_speaks_against_an_answer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from hcc_xai.page.memory import Answers
 
 
-def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
-    """The page as a `gr.Blocks`, ready for its `launch`; `answers` is what it remembers."""
+def build(
+    analyzer: Analyzer, *, answers: Answers | None = None, against: Sequence[str] = ()
+) -> gr.Blocks:
+    """The page as a `gr.Blocks`, ready for its `launch`; `answers` is what it remembers, `against`
+    the bundles that an audit may compare it with (see `service.rivals`)."""
     from hcc_xai.page import service
 
     settings = service.blocks_settings()  # before Gradio makes any component
@@ -31,6 +35,7 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
 
     labels = Labels()
     answers = answers if answers is not None else Answers()
+    rivals = service.rivals(analyzer, against)
     page: gr.Blocks
     with gr.Blocks(title="hcc_xai", **settings) as page:
         with gr.Column(elem_id="top"):
@@ -47,11 +52,11 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
                 with labels.add(gr.Tab(texts.i18n("explain"), id="explain"), label="explain"):
                     ExplainTab(analyzer, answers, labels, language)
                 with labels.add(gr.Tab(texts.i18n("audit"), id="audit"), label="audit"):
-                    review = AuditTab(analyzer, labels, language)
+                    review = AuditTab(analyzer, labels, language, rivals)
                 with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
                     ModelTab(analyzer, labels)
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)
-        Endpoints(analyzer, answers)
+        Endpoints(analyzer, answers, rivals)
 
         said = [*labels.components, *tab.without_answer("en")]
         quiet: dict[str, Any] = {"show_progress": "hidden", **service.HIDDEN, **service.REDRAW}
@@ -67,12 +72,18 @@ def build(analyzer: Analyzer, *, answers: Answers | None = None) -> gr.Blocks:
 
 
 def launch(
-    analyzer: Analyzer, *, host: str | None = None, port: int | None = None, **more: Any
+    analyzer: Analyzer,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    against: Sequence[str] = (),
+    **more: Any,
 ) -> gr.Blocks:
-    """Build the page and serve it. Host and port are Gradio's own (or a Space's) unless given."""
+    """Build the page and serve it. Host and port are Gradio's own (or a Space's) unless given;
+    `against`: see `build`."""
     from hcc_xai.page import service, style, texts
 
-    page = build(analyzer)
+    page = build(analyzer, against=against)
     given = {"server_name": host, "server_port": port}
     settings = {
         **service.launch_settings(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -35,8 +35,14 @@ class _Kept:
 class AuditTab:
     """Builds the tab within a `gr.Blocks`."""
 
-    def __init__(self, analyzer: Analyzer, labels: Labels, language: gr.Radio) -> None:
-        self.analyzer, self.slow = analyzer, Slow()
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        labels: Labels,
+        language: gr.Radio,
+        rivals: Mapping[str, str] | None = None,
+    ) -> None:
+        self.analyzer, self.slow, self.rivals = analyzer, Slow(), rivals or {}
         self.visitors = Visitors[_Kept](_VISITORS)
         with gr.Column(elem_id="audit-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="audit-intro"), value=_intro)
@@ -62,12 +68,20 @@ class AuditTab:
                 }
             by = gr.CheckboxGroup([], label=i18n("audit-by"), visible="hidden", elem_id="audit-by")
             self.by = labels.add(by, label="audit-by")
+            rival = gr.Dropdown(
+                [("–", ""), *((name, name) for name in self.rivals)],
+                value="",
+                label=i18n("audit-against"),
+                visible=bool(self.rivals),
+                elem_id="audit-against",
+            )
+            labels.add(rival, label="audit-against")
             self.progress = gr.HTML("", elem_id="audit-progress")
             self.told = gr.HTML("", elem_id="audit-told")
         shown = [self.progress, self.told, *self.files.values()]
         hidden: dict[str, Any] = {"show_progress": "hidden", **HIDDEN}
         choose.upload(self.read, [choose, language], [*shown, self.by, self.go], **hidden)
-        started = go.click(self.run, [language, self.by], shown, **hidden, **BATCH)
+        started = go.click(self.run, [language, self.by, rival], shown, **hidden, **BATCH)
         stop.click(self.halt, [language], [self.progress], cancels=[started], **hidden)
 
     def read(self, request: gr.Request, paths: Sequence[str] | None, language: str) -> Updates:
@@ -88,7 +102,7 @@ class AuditTab:
             return off | {self.progress: say(texts.error(str(error), language), bad=True)}
         self.visitors.put(session, _Kept(folder, found))
         columns = [*found.columns, *auditing.OWN]
-        lines = "".join(f"<li>{escape(line)}</li>" for line in found.said)
+        lines = "".join(f"<li>{escape(line[language])}</li>" for line in found.said)
         ready = text("audit-ready", language, n=len(found.cases))
         return off | {
             self.progress: say(ready),
@@ -99,7 +113,9 @@ class AuditTab:
             self.go: gr.update(interactive=True),
         }
 
-    def run(self, request: gr.Request, language: str, by: list[str]) -> Iterator[Updates]:
+    def run(
+        self, request: gr.Request, language: str, by: list[str], against: str = ""
+    ) -> Iterator[Updates]:
         """Audit what was chosen, and hand out the document."""
         kept = self.visitors.get(str(request.session_hash))
         if kept is None:
@@ -107,7 +123,8 @@ class AuditTab:
             return
 
         def work(tell: Tell) -> auditing.Audit:
-            return auditing.audit(self.analyzer, kept.table, by=by, progress=tell)
+            other = self.rivals.get(against)
+            return auditing.audit(self.analyzer, kept.table, by=by, other=other, progress=tell)
 
         try:
             title = text("audit-going", language)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hcc_xai import auditing, draw
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.batch import ANSWERS, pack, read_rows
 from hcc_xai.batch import run as answer_all
-from hcc_xai.errors import ArgumentError, HccXaiError
+from hcc_xai.errors import ArgumentError, HccXaiError, unknown
 from hcc_xai.explain import KINDS, METHODS, Explanation
 from hcc_xai.images import decode
 from hcc_xai.page import texts
@@ -34,8 +34,10 @@ class Endpoints:
     none and the function's default is None.
     """
 
-    def __init__(self, analyzer: Analyzer, answers: Answers) -> None:
-        self.analyzer, self.answers = analyzer, answers
+    def __init__(
+        self, analyzer: Analyzer, answers: Answers, rivals: Mapping[str, str] | None = None
+    ) -> None:
+        self.analyzer, self.answers, self.rivals = analyzer, answers, rivals or {}
         labels = list(analyzer.config.network.labels)
         with gr.Row(visible=False):
             file = gr.File(label="file", type="filepath")
@@ -62,6 +64,7 @@ class Endpoints:
             every = gr.Checkbox(True, label="every_frame")
             archive = gr.File(label="archive")
             by = gr.JSON(None, label="by")
+            rival = gr.Textbox(None, label="against")
             analyze, explain, batch, audit = (gr.Button() for _ in range(4))
         given = [file, frame, spacing, label, kind, scale, opacity, colours, evidence, language]
         given.append(accept)
@@ -73,19 +76,26 @@ class Endpoints:
         given = [files, draws, every, accept, language]
         batch.click(self.batch, given, [numbers, archive], api_name="batch", **BATCH)
 
-        audit.click(
-            self.audit, [files, by, language], [numbers, archive], api_name="audit", **BATCH
-        )
+        given = [files, by, language, rival]
+        audit.click(self.audit, given, [numbers, archive], api_name="audit", **BATCH)
 
     def audit(
-        self, files: list[str] | None, by: list[str] | None = None, language: str = "en"
+        self,
+        files: list[str] | None,
+        by: list[str] | None = None,
+        language: str = "en",
+        against: str | None = None,
     ) -> tuple[Any, ...]:
-        """Audit the model on images and a table (CSV), or a ZIP of both: numbers and document."""
+        """Audit the model on images and a table (CSV), or a ZIP of both: numbers and document;
+        against another bundle, of those that the page offers."""
 
         def run() -> tuple[Any, ...]:
+            if against and against not in self.rivals:
+                raise unknown("bundle", against, list(self.rivals))
+            other = self.rivals[against] if against else None
             with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
                 source = unpack(files or (), Path(folder))
-                found = auditing.audit(self.analyzer, source, by=by or ())
+                found = auditing.audit(self.analyzer, source, by=by or (), other=other)
                 page = found.to_html(Path(folder) / "audit.html").read_bytes()
             return found.to_dict(), *self.answers.hand_out({"audit.html": page})
 

@@ -6,9 +6,11 @@ what, and where the network runs on a Space. What is remembered, and for how lon
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,6 +137,19 @@ def launch_settings() -> dict[str, Any]:
         "footer_links": ["api"],
         "app_kwargs": {"middleware": [Middleware(Guard)]},
     }
+
+
+def rivals(analyzer: Analyzer, named: Sequence[str] = ()) -> dict[str, str]:
+    """Bundles that a visitor may compare the served one with: name -> what `load` takes. Those that
+    whoever serves the page named, or `HCC_XAI_AGAINST` does (with commas), and the folders beside
+    the served one."""
+    given = [*named, *os.environ.get("HCC_XAI_AGAINST", "").split(",")]
+    found = {Path(w).name if Path(w).is_dir() else w: w for w in map(str.strip, given) if w}
+    here = analyzer.bundle.path
+    for folder in sorted(here.parent.iterdir()) if here is not None else ():
+        if folder != here and (folder / "config.json").is_file():
+            found.setdefault(folder.name, str(folder))
+    return found
 
 
 def load_for_page(where: str | None) -> Analyzer:

@@ -27,6 +27,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "audit-files": ("Choose images and table", "Elegir imágenes y tabla"),
     "audit-go": ("Run the audit", "Auditar"),
     "audit-by": ("Groups by", "Grupos por"),
+    "audit-against": ("Compared with", "Comparar con"),
     "audit-ready": (
         "{n} images; nothing has run yet.",
         "{n} imágenes; aún no se ha ejecutado nada.",
