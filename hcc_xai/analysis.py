@@ -46,6 +46,7 @@ from hcc_xai.shortcuts import Challenge, changes, in_steps
 __all__ = ["Analysis", "Analyzer", "Evidence", "Flag", "load", "pick_device", "with_spacing"]
 
 _BATCH = 8  # pictures of a pass; more at once take memory and no less time
+_PAIR = 2  # of them, on a CPU
 
 
 def pick_device() -> torch.device:
@@ -216,7 +217,15 @@ class Analyzer:
     def forward(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """One pass: (B, S, S) as `Frame.to_network` makes them -> logits (B, K), masks (B, 2, h,
         w), the maps "grad-cam++" and "contribution" (B, K, h, w), the trunk's summary (B, D) and
-        what the grades read, pooled (B, 2, C), all float32 on the CPU."""
+        what the grades read, pooled (B, 2, C), all float32 on the CPU. A CPU gets pairs: what
+        they need stays in memory that is used again, where eight ask for new pages each time."""
+        step = len(inputs) if self.device.type == "cuda" else _PAIR
+        parts = [self._forward(inputs[i : i + step]) for i in range(0, len(inputs), step)]
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _forward(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         half = self.device.type == "cuda"
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             x = torch.from_numpy(inputs)[:, None].to(self.device)

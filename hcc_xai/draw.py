@@ -43,8 +43,8 @@ def lookup(name: str) -> NDArray[np.uint8]:
 
 def hide_outside(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The scan alone: text, marks and names outside the sector are black."""
-    shown: NDArray[np.uint8] = pixels * sector[..., None]
-    return shown
+    shown = cv2.bitwise_and(pixels, pixels, mask=sector.view(np.uint8))
+    return np.asarray(shown, np.uint8)
 
 
 def add_heat(
@@ -71,15 +71,17 @@ def add_heat(
         raise ArgumentError(f"opacity is {opacity}; allowed is 0 to 1")
     if not scale > 0:
         raise ArgumentError(f"scale is {scale}; allowed is anything above 0")
-    drawn = np.array(pixels)
-    some = values != 0
-    level = np.clip(values[some] / scale, -1 if signed else 0, 1)
-    index = np.rint((level + 1) * 127.5 if signed else level * 255).astype(np.uint8)
-    colours = lookup(SIGNED_MAP if signed else colour_map)[index].astype(np.float32)
+    level = np.ascontiguousarray(values, np.float32) / np.float32(scale)
+    strength = np.abs(level) if signed else np.maximum(level, 0)
+    index = cv2.convertScaleAbs(
+        np.clip(level + 1, 0, 2) if signed else strength, None, 255 / (1 + signed)
+    )
+    table = lookup(SIGNED_MAP if signed else colour_map)
+    colours = cv2.LUT(cv2.merge([index] * 3), table[None])
     # Full opacity from a third of the scale on, so that weak evidence is seen and none is not.
-    alpha = (opacity * np.minimum(1, np.abs(level) * 3)).astype(np.float32)[..., None]
-    drawn[some] = (pixels[some] * (1 - alpha) + colours * alpha).astype(np.uint8)
-    return drawn
+    alpha = np.minimum(strength, 1 / 3) * (3 * opacity)
+    drawn = cv2.blendLinear(np.ascontiguousarray(pixels), colours, 1 - alpha, alpha)
+    return np.asarray(drawn, np.uint8)
 
 
 def own_scale(values: NDArray[np.float32]) -> float:
@@ -158,8 +160,13 @@ def css_gradient(*, signed: bool, colour_map: str = "inferno") -> str:
 def png(pixels: NDArray[Any]) -> bytes:
     """PNG bytes of an RGB (H, W, 3) or grey (H, W) uint8 picture, or of a bool mask as 0 and 255.
     No metadata."""
+    how = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # what is fast and hardly larger
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8) * 255
+        how += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+        how += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    else:
+        how += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
     if pixels.ndim == 3:
         pixels = pixels[..., ::-1]
-    return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    return cv2.imencode(".png", pixels, how)[1].tobytes()

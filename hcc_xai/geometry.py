@@ -59,10 +59,15 @@ class Frame:
     @cached_property
     def network_sector(self) -> NDArray[np.bool_]:
         """(size, size) bool: the sector in the network's pixels."""
-        mask = self.shrink_mask(self.sector)
+        mask: NDArray[np.bool_] = self._cover > 0.5
         if not mask.any():
             mask[self.inner[0], self.inner[1]] = True
         return mask
+
+    @cached_property
+    def _cover(self) -> NDArray[np.float32]:
+        """(size, size): the share of each of the network's pixels that was scanned."""
+        return self.shrink(self.sector.astype(np.float32))
 
     def to_network(self, grey: NDArray[Any]) -> NDArray[np.float32]:
         """Grey levels, evened out, as the network sees them.
@@ -82,9 +87,11 @@ class Frame:
                 f"the picture is {grey.shape}, its sector {self.sector.shape}; they must agree"
             )
         # Divided by the share of each pixel that was scanned: the rim would mix with black.
-        scanned = self.shrink(np.where(self.sector, grey, 0).astype(np.float32))
-        cover = self.shrink(self.sector.astype(np.float32))
-        return even_out(scanned / np.maximum(cover, 1e-3), self.network_sector)
+        black = np.zeros(grey.shape, np.float32)
+        scanned = self.shrink(
+            cv2.copyTo(np.ascontiguousarray(grey, np.float32), self.sector.view(np.uint8), black)
+        )
+        return even_out(scanned / np.maximum(self._cover, 1e-3), self.network_sector)
 
     def shrink(self, full: NDArray[Any]) -> NDArray[np.float32]:
         """Any (H, W) float map of the file in the network's square, (size, size); 0 beside it."""
@@ -130,8 +137,8 @@ class Frame:
             borderMode=cv2.BORDER_REPLICATE,
         )
         full = np.full(self.sector.shape, fill, np.float32)
-        seen = self.sector[top:bottom, left:right]
-        full[top:bottom, left:right][seen] = inside[seen]
+        seen = self.sector[top:bottom, left:right].view(np.uint8)
+        cv2.copyTo(inside, seen, full[top:bottom, left:right])
         return full
 
     def to_network_point(self, row: float, col: float) -> tuple[float, float]:

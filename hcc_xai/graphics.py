@@ -65,7 +65,10 @@ def _strokes(
     those from `least` to `most` pixels high, no wider than `most`, that are sharp."""
     high = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8)) > _STANDS_OUT
     strokes = (high & _inner(sector)).astype(np.uint8)
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    few = np.count_nonzero(strokes) < 2**16  # and so are the parts: small numbers are faster
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(
+        strokes, connectivity=8, ltype=cv2.CV_16U if few else cv2.CV_32S
+    )
     tall, wide = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
     right_size = (tall >= least) & (tall <= most) & (wide <= most)
     right_size[0] = False  # what is no part

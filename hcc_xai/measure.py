@@ -81,23 +81,29 @@ def find_lesions(
         outlines: says which parts are sure enough, and what their confidence is.
         spacing_at: function of (row, column) giving (mm per row, mm per column) or None.
     """
+    if not mask.any():
+        return ()
+    box = _box(mask)
     count, parts, stats, centres = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=8
+        mask[box].view(np.uint8), connectivity=8
     )
-    outlines = outlines or Outlines()
+    outlines, face = outlines or Outlines(), _face(sector)
     least = max(4.0, least_share * float(sector.sum()))
     kept = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
     kept.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
     lesions = []
     for index in kept:
-        mean = float((1 / (1 + np.exp(-logits[parts == index]))).mean())
+        part = np.zeros(mask.shape, bool)
+        part[box] = parts == index
+        mean = float((1 / (1 + np.exp(-logits[box][part[box]]))).mean())
         share = float(stats[index, cv2.CC_STAT_AREA]) / max(1.0, float(sector.sum()))
         confidence = outlines.confidence(mean, share)
         if confidence < outlines.least:
             continue
-        spacing = spacing_at(centres[index][1], centres[index][0]) if spacing_at else None
-        lines = _lines(logits, parts == index, sector, outlines)
-        lesions.append(_lesion(parts == index, confidence, sector, spacing, lines))
+        col, row = centres[index] + (box[1].start, box[0].start)
+        spacing = spacing_at(row, col) if spacing_at else None
+        lines = _lines(logits, part, sector, outlines)
+        lesions.append(_lesion(part, confidence, face, spacing, lines))
     return tuple(lesions)
 
 
@@ -110,8 +116,18 @@ def _lines(
     inner, outer = (
         logits >= np.log(max(p, 1e-6) / max(1 - p, 1e-6)) for p in (outlines.inner, outlines.outer)
     )
-    _, parts = cv2.connectedComponents(((outer & sector) | mask).astype(np.uint8), connectivity=8)
-    return inner & mask, parts == parts[mask][0]
+    outer = (outer & sector) | mask
+    box = _box(outer)
+    _, parts = cv2.connectedComponents(outer[box].view(np.uint8), connectivity=8)
+    outer = np.zeros_like(mask)
+    outer[box] = parts == parts[mask[box]][0]
+    return inner & mask, outer
+
+
+def _box(mask: Mask) -> tuple[slice, slice]:
+    """What a mask lies within; nothing of an empty one."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
 
 
 def whole_organ(mask: NDArray[np.bool_], *, least: float = 0.1) -> NDArray[np.bool_]:
@@ -128,7 +144,7 @@ def whole_organ(mask: NDArray[np.bool_], *, least: float = 0.1) -> NDArray[np.bo
 def _lesion(
     mask: Mask,
     confidence: float,
-    sector: Mask,
+    face: NDArray[np.intp],
     spacing: tuple[float, float] | None,
     lines: tuple[Mask, Mask] | None,
 ) -> Lesion:
@@ -138,10 +154,10 @@ def _lesion(
     units = [("px", "px", (1.0, 1.0))] + ([("mm", "mm2", spacing)] if spacing else [])
     for unit, square, step in units:
         names = (f"diameter_{unit}", f"width_{unit}", f"area_{square}", f"depth_{unit}")
-        found |= dict(zip(names, _sizes(mask, sector, step), strict=True))
+        found |= dict(zip(names, _sizes(mask, face, step), strict=True))
         if inner is not None and outer is not None:
-            least = _sizes(inner, sector, step) if inner.any() else (0.0, 0.0, 0.0, None)
-            most = _sizes(outer, sector, step)
+            least = _sizes(inner, face, step) if inner.any() else (0.0, 0.0, 0.0, None)
+            most = _sizes(outer, face, step)
             for name, *ends in zip(names, least, most, strict=True):
                 bounds = [found[name] if end is None else end for end in ends] + [found[name]]
                 found[f"{name}_interval"] = (min(bounds), max(bounds))
@@ -149,19 +165,25 @@ def _lesion(
 
 
 def _outline(mask: Mask) -> NDArray[np.int32]:
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    box = _box(mask)
+    contours, _ = cv2.findContours(
+        mask[box].view(np.uint8),
+        cv2.RETR_EXTERNAL,
+        cv2.CHAIN_APPROX_NONE,
+        offset=(box[1].start, box[0].start),
+    )
     return max(contours, key=len)[:, 0, ::-1].astype(np.int32)  # (N, 2), row first
 
 
 def _sizes(
-    mask: Mask, sector: Mask, step: tuple[float, float]
+    mask: Mask, face: NDArray[np.intp], step: tuple[float, float]
 ) -> tuple[float, float, float, float]:
     """Diameter, width, area and depth of a mask's largest part, in units of the step (per row, per
     column)."""
     outline = _outline(mask)
     diameter, width = caliper(_edge_points(outline) * np.array(step))
-    area = float(mask.sum()) * step[0] * step[1]
-    return diameter, width, area, _depth(outline, sector, step)
+    area = float(cv2.countNonZero(mask.view(np.uint8))) * step[0] * step[1]
+    return diameter, width, area, _depth(outline, face, step)
 
 
 def _edge_points(outline: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -184,16 +206,21 @@ def caliper(points: NDArray[np.float64]) -> tuple[float, float]:
     return longest, float(across.max() - across.min())
 
 
-def _depth(
-    outline: NDArray[np.int32], sector: NDArray[np.bool_], spacing: tuple[float, float]
-) -> float:
-    """Shortest way from the outline to the top edge of the sector, in units of the spacing."""
+def _face(sector: Mask) -> NDArray[np.intp]:
+    """The sector's top edge, (N, 2) of row and column."""
     columns = np.flatnonzero(sector.any(0))
     tops = sector[:, columns].argmax(0)
     # Only the face counts: the flanks of a fan are below its upper corners.
     middle = (columns > np.percentile(columns, 30)) & (columns < np.percentile(columns, 70))
-    face = np.column_stack([tops[middle], columns[middle]]) * np.array(spacing)
+    return np.column_stack([tops[middle], columns[middle]])
+
+
+def _depth(
+    outline: NDArray[np.int32], face: NDArray[np.intp], spacing: tuple[float, float]
+) -> float:
+    """Shortest way from the outline to the top edge of the sector, in units of the spacing."""
     if not len(face):
         return 0.0
-    apart = np.linalg.norm((outline * np.array(spacing))[::4, None] - face[None, ::4], axis=2)
+    ends = outline[::4] * np.array(spacing), face[::4] * np.array(spacing)
+    apart = np.linalg.norm(ends[0][:, None] - ends[1][None], axis=2)
     return float(apart.min())

@@ -107,6 +107,9 @@ def render(values: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
     for top in range(0, len(values), rows):
         # Strip by strip: it stays in the cache, and 64 megapixels as floats would take 0.8 GB.
         strip = slice(top, top + rows)
+        if full == 255 and _is_grey(values[strip]):
+            pixels[strip], grey[strip] = values[strip], values[strip, :, 0] / np.float32(255)
+            continue
         unit = np.minimum(values[strip].astype(np.float32) / np.float32(full), 1)
         check_finite(unit)
         if unit.shape[2:] == (4,):
@@ -116,6 +119,14 @@ def render(values: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
     if grey.min() == grey.max():
         raise ImageError(EVEN)
     return pixels, grey
+
+
+def _is_grey(values: np.ndarray) -> bool:
+    """Whether (H, W, C) are three equal channels of 8 bits; of those, what follows is known."""
+    if values.dtype != np.uint8 or values.shape[2:] != (3,):
+        return False
+    red = values[..., 0]
+    return np.array_equal(red, values[..., 1]) and np.array_equal(red, values[..., 2])
 
 
 def _luma(unit: np.ndarray) -> np.ndarray:

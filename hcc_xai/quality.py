@@ -92,8 +92,10 @@ def _on_edge(sector: NDArray[np.bool_]) -> float:
 
 def _colour(shown: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
     """Share in a strong colour that is not the picture's tint."""
-    strong: NDArray[Any] = shown.max(2).astype(np.int16) - shown.min(2)
-    tint = np.percentile(strong[inside], 50)
-    found = ((strong > 70 + 2 * tint) & inside).astype(np.uint8)
-    found = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((_PATCH, _PATCH), np.uint8))
+    red, green, blue = cv2.split(shown)
+    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    strong = cv2.subtract(most, least)
+    tint = float(np.median(strong[inside]))
+    there = ((strong > 70 + 2 * tint) & inside).astype(np.uint8)
+    found = cv2.morphologyEx(there, cv2.MORPH_OPEN, np.ones((_PATCH, _PATCH), np.uint8))
     return float(found.sum()) / float(inside.sum())

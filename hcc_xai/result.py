@@ -383,7 +383,7 @@ class Analysis:
             "sentence": {x: self.sentence(x) for x in words.LANGUAGES},
             "flags": [flag.to_dict() for flag in self.flags],
             "areas_px": {
-                name: int(mask.sum())
+                name: int(np.count_nonzero(mask))
                 for name, mask in {**self.masks, "sector": self.sector}.items()
             },
             "lesions": [lesion.to_dict() for lesion in self.lesions],

@@ -213,7 +213,7 @@ def _values(fans: Real, sums: Floats, row: Floats) -> Floats:
     columns = np.clip(np.stack(_spans(fans, row)), 0, sums.shape[1] - 1.001)  # (4, N, R)
     whole = columns.astype(np.int32)
     at = whole + np.arange(len(row), dtype=np.int32) * sums.shape[1]
-    here, following = sums.ravel()[at], sums.ravel()[at + 1]
+    here, following = sums.take(at), sums.take(at + 1)
     left, chord_left, chord_right, right = here + (columns - whole) * (following - here)
     return np.asarray((chord_left - left + right - chord_right).sum(1), np.float32)
 
