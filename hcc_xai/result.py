@@ -422,7 +422,13 @@ class Analysis:
         return self.marked(shown) if masks or kind else shown
 
     def overlay_of(
-        self, explanation: Explanation, *, absolute: bool = True, opacity: float = 0.6
+        self,
+        explanation: Explanation,
+        *,
+        absolute: bool = True,
+        opacity: float = 0.6,
+        colour_map: str = "inferno",
+        show: Sequence[str] = MASKS,
     ) -> NDArray[np.uint8]:
         """(H, W, 3) uint8: the scan with an explanation's map and the outlines, marked where the
         gate stopped the image. absolute: on the explanation's scale; else on the map's own."""
@@ -430,10 +436,11 @@ class Analysis:
         shown = draw.overlay(
             self.image.pixels,
             self.sector,
-            self.masks,
+            {name: self.masks[name] for name in show},
             heat=heat,
             scale=explanation.scale if absolute else draw.own_scale(heat),
             opacity=opacity,
+            colour_map=colour_map,
             signed=explanation.signed,
         )
         return self.marked(shown)

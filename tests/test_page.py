@@ -745,7 +745,7 @@ def pictures_of(update: Any) -> list[tuple[str, str]]:
 
 
 def test_a_batch_is_shown_sorted_and_taken_home(
-    many: BatchTab, tab: AnalyzeTab, tiny: Analyzer
+    many: BatchTab, tab: AnalyzeTab, tiny: Analyzer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scans = [draw.png(make(random_spec(s, shape=(150, 200))).pixels) for s in range(5)]
     frames = [make(random_spec(s, shape=(150, 200))) for s in (7, 7)]
@@ -766,17 +766,37 @@ def test_a_batch_is_shown_sorted_and_taken_home(
         assert "pictures/0_overlay.png" in made.namelist()
     answers = [tiny.analyze(s) for s in map(images.decode, scans)]
     wanted = ("grid", "probability", "", [], 0.6, "", "grad-cam++", "inferno")
-    redrawn = pictures_of(many.redraw(VISITOR, "en", *wanted)[many.gallery])
+    redrawn = pictures_of(list(many.redraw(VISITOR, "en", *wanted))[-1][many.gallery])
     chances = {f"{i}.png": a.probabilities["malignant"] for i, a in enumerate(answers)}
     order = [name for _, c in redrawn if (name := c.split(":")[0]) in chances]
     assert order == sorted(chances, key=lambda name: -chances[name])
     assert not Path(shown_[0][0]).exists() and Path(redrawn[0][0]).is_file()
     label = answers[0].label
     few = pictures_of(
-        many.redraw(VISITOR, "es", "one", "size", label, *BATCH_VIEW[3:])[many.gallery]
+        list(many.redraw(VISITOR, "es", "one", "size", label, *BATCH_VIEW[3:]))[-1][many.gallery]
     )
     assert 1 <= len(few) <= 7
-    many.redraw(VISITOR, "en", *BATCH_VIEW)
+    before = pictures_of(list(many.redraw(VISITOR, "en", *BATCH_VIEW))[-1][many.gallery])
+    kept_before = [Path(path).read_bytes() for path, _ in before]
+    other = [*BATCH_VIEW[:6], "layer-cam", *BATCH_VIEW[7:]]  # a method that no answer holds
+    updates = list(many.redraw(VISITOR, "en", *other))
+    heated = pictures_of(updates[-1][many.gallery])
+    assert all(
+        Path(path).read_bytes() != old for (path, _), old in zip(heated, kept_before, strict=True)
+    )
+    assert updates[-2][many.progress] == "" and len(list(many.redraw(VISITOR, "en", *other))) == 1
+    many.visitors.get(str(VISITOR.session_hash)).heats.clear()
+    explain = many.analyzer.explain
+
+    def once(*given: Any, **more: Any) -> Any:  # the visitor stops it after the first
+        many.halt(VISITOR)
+        return explain(*given, **more)
+
+    monkeypatch.setattr(many.analyzer, "explain", once)
+    updates = list(many.redraw(VISITOR, "en", *other))
+    assert "6 pictures are shown without" in updates[-2][many.progress]
+    assert len(pictures_of(updates[-1][many.gallery])) == 7
+    list(many.redraw(VISITOR, "en", *BATCH_VIEW))
     event = gr.SelectData(None, {"index": 6, "value": None})
     assert many.choose(VISITOR, event)[many.open]["interactive"] is True
     opened = many.show(VISITOR, "en", "", *CONTROLS)

@@ -16,18 +16,20 @@ from typing import Any
 import cv2
 import gradio as gr
 import numpy as np
+from numpy.typing import NDArray
 
 from hcc_xai import batch, draw, words
 from hcc_xai.analysis import Analysis, Analyzer
 from hcc_xai.errors import HccXaiError
-from hcc_xai.explain import KINDS, METHODS
+from hcc_xai.explain import KINDS, METHODS, Explanation
 from hcc_xai.geometry import Frame
+from hcc_xai.network import MASKS
 from hcc_xai.page import texts
 from hcc_xai.page.analyze import AnalyzeTab
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.memory import Visitors, move, new_folder
 from hcc_xai.page.service import BATCH, HIDDEN, REDRAW, SLOW
-from hcc_xai.page.slow import Updates, bar, say
+from hcc_xai.page.slow import Slow, Tell, Updates, bar, say
 from hcc_xai.page.texts import i18n, text
 from hcc_xai.page.view import LAYERS, View
 
@@ -36,6 +38,7 @@ _SIDE = 480  # longer side of what the grid is drawn from, pixels
 _VISITORS = 4  # whose pictures are remembered; the oldest go first
 _PATIENCE = 0.5  # seconds between two looks at how far it is
 _SORTS = ("file", "probability", "size", "sure")
+_OTHERS = tuple(m for m in METHODS if m not in KINDS)  # methods that run the network again
 _DOWNLOADS = {
     "zip": "all.zip",
     "csv": batch.TABLE,
@@ -46,12 +49,14 @@ _DOWNLOADS = {
 
 @dataclass
 class _Kept:
-    """One visitor's batch. folder: of all its files; small: the answers, on small pictures."""
+    """One visitor's batch. folder: of all its files; small: the answers, on small pictures; heats:
+    (index, method, label) -> what a method found that runs the network again, small."""
 
     folder: Path
     small: list[tuple[batch.Item, Analysis]] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     chosen: int | None = None
+    heats: dict[tuple[int, str, str], Explanation] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,7 +75,7 @@ class BatchTab:
     ) -> None:
         self.analyzer, self.tab, self.tabs = analyzer, tab, tabs
         self.visitors = Visitors[_Kept](_VISITORS, close=lambda kept: kept.stop.set())
-        self._pool = ThreadPoolExecutor(1)
+        self._pool, self.slow = ThreadPoolExecutor(1), Slow()
         with gr.Column(elem_id="batch-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="batch-intro"), value=_intro)
             with gr.Row(elem_id="batch-intake"):
@@ -118,7 +123,7 @@ class BatchTab:
             [control.input for control in self.controls],
             self.redraw,
             given,
-            [self.gallery, self.open],
+            [self.progress, self.gallery, self.open],
             show_progress="hidden",
             trigger_mode="always_last",
             **HIDDEN,
@@ -172,7 +177,9 @@ class BatchTab:
             return [(text(name, x), name) for name in LAYERS]
 
         def kinds(x: str) -> list[tuple[str, str]]:
-            return [(METHODS[k].title if k == KINDS[0] else text(k, x), k) for k in KINDS]
+            return [
+                (text(k, x) if k == KINDS[1] else METHODS[k].title, k) for k in (*KINDS, *_OTHERS)
+            ]
 
         def sorts(x: str) -> list[tuple[str, str]]:
             return [(text(f"sort-{name}", x), name) for name in _SORTS]
@@ -265,6 +272,7 @@ class BatchTab:
             said = f"{text('stopped-by-you', language)} {said}"
         if found.rows > SHOWN:
             said += f" {text('batch-most', language, shown=SHOWN)}"
+        yield from self._explain(kept, language, *view)
         yield {
             self.progress: say(said),
             self.gallery: self._drawn(kept, language, *view),
@@ -290,15 +298,48 @@ class BatchTab:
 
     # -- looking ---------------------------------------------------------------------------------
 
-    def redraw(self, request: gr.Request, language: str, *view: Any) -> Updates:
+    def redraw(self, request: gr.Request, language: str, *view: Any) -> Iterator[Updates]:
         """All pictures once more, drawn and ordered as the controls say."""
         kept = self.visitors.get(str(request.session_hash))
         if kept is None:
-            return {self.gallery: []}
-        return {
+            yield {self.gallery: []}
+            return
+        yield from self._explain(kept, language, *view)
+        yield {
             self.gallery: self._drawn(kept, language, *view),
             self.open: gr.update(interactive=False),
         }
+
+    def _explain(self, kept: _Kept, language: str, *view: Any) -> Iterator[Updates]:
+        """The maps that the controls ask for and that no answer holds, one picture after the other;
+        those that were made before the visitor stopped it stay."""
+        _, _, only, show, _, label, method, _ = view
+        if method in KINDS or "heatmap" not in show:
+            return
+        kept.stop.clear()
+        with kept.lock:
+            everything = list(kept.small)
+        wanted = [
+            (i, a, label or a.label)
+            for i, (_, a) in enumerate(everything)
+            if a.accepted and _wanted(a, only)
+        ]
+        todo = [one for one in wanted if (one[0], method, one[2]) not in kept.heats]
+        if not todo:
+            return
+
+        def work(tell: Tell) -> None:
+            for number, (index, a, name) in enumerate(todo):
+                if kept.stop.is_set():
+                    return
+                found = self.analyzer.explain(replace(a), method, label=name)
+                kept.heats[index, method, name] = _small(found)
+                tell((number + 1) / len(todo))
+
+        yield from self.slow.wait(work, METHODS[method].title, language, self.progress)
+        missing = sum((i, method, name) not in kept.heats for i, _, name in wanted)
+        said = text("batch-without", language, count=missing) if missing else ""
+        yield {self.progress: say(said) if said else ""}
 
     def _drawn(
         self,
@@ -326,8 +367,16 @@ class BatchTab:
         for place, index in enumerate(order):
             item, small = everything[index]
             a = replace(small)  # whatever it works out to be drawn goes with it
-            wanted = View(show, opacity, label or a.label, kind, "absolute", colours)
-            picture = wanted.draw(a) if a.accepted else a.overlay(kind=None, show=())
+            name, masks = label or a.label, [layer for layer in show if layer in MASKS]
+            heat = kept.heats.get((index, kind, name)) if "heatmap" in show else None
+            if not a.accepted:
+                picture = a.overlay(kind=None, show=())
+            elif heat is not None:
+                heat = _large(heat, a.sector)
+                picture = a.overlay_of(heat, opacity=opacity, colour_map=colours, show=masks)
+            else:
+                layers = show if kind in KINDS else masks
+                picture = View(layers, opacity, name, kind, "absolute", colours).draw(a)
             path = folder / f"{stamp}_{place}.jpg"
             cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
             value.append((str(path), _caption(item.name, a, language)))
@@ -379,6 +428,17 @@ def shrink(answer: Analysis) -> Analysis:
         _pooled=None,
         _hide=None,
     )
+
+
+def _small(found: Explanation) -> Explanation:
+    """An explanation in a thirtieth of the memory, to be drawn."""
+    small = cv2.resize(found.map, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    return replace(found, map=small.astype(np.float16))
+
+
+def _large(found: Explanation, sector: NDArray[np.bool_]) -> Explanation:
+    values = cv2.resize(found.map.astype(np.float32), sector.shape[::-1])
+    return replace(found, map=np.where(sector, values, 0).astype(np.float32))
 
 
 def _wanted(a: Analysis, only: str) -> bool:

@@ -50,6 +50,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The first {shown} are shown; all are in the table and the ZIP.",
         "Se muestran las primeras {shown}; todas están en la tabla y el ZIP.",
     ),
+    "batch-without": (
+        "Stopped; {count} pictures are shown without this map.",
+        "Detenido; {count} imágenes se muestran sin este mapa.",
+    ),
     "view": ("View", "Vista"),
     "view-grid": ("grid", "cuadrícula"),
     "view-one": ("one large (← →)", "una grande (← →)"),
