@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from conftest import make_tiny
 
 pytest.importorskip("gradio")
 
@@ -843,6 +844,32 @@ def test_an_audit_says_what_it_understood_and_then_runs(
     wrong = tab.read(VISITOR, [put("a.csv", b"x,y\n1,2")], "en")
     assert "no column for the file" in unescape(wrong[tab.progress])
     assert "choose pictures" in tab.read(VISITOR, [], "en")[tab.progress]
+
+
+def test_an_audit_against_another_bundle_of_those_offered(
+    tmp_path: Path, reviewed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    mine, other = make_tiny(tmp_path / "mine"), make_tiny(tmp_path / "other", seed=1)
+    elsewhere = make_tiny(tmp_path / "far" / "third", seed=2)
+    (tmp_path / "empty").mkdir()
+    analyzer = load(mine, device="cpu")
+    monkeypatch.setenv("HCC_XAI_AGAINST", "owner/name@v1, ")
+    known = service.rivals(analyzer, [str(elsewhere)])
+    assert known == {"third": str(elsewhere), "owner/name@v1": "owner/name@v1", "other": str(other)}
+    with gr.Blocks(analytics_enabled=False):
+        tab = AuditTab(analyzer, Labels(), gr.Radio(), known)
+    tab.read(VISITOR, [put("all.zip", reviewed.read_bytes())], "en")
+    last = list(tab.run(VISITOR, "en", ["site"], "other"))[-1]
+    assert "McNemar" in last[tab.told] and "Against" in last[tab.told]
+    tab.leave(VISITOR)
+    answers = Answers()
+    with gr.Blocks(analytics_enabled=False):
+        ends = Endpoints(analyzer, answers, known)
+    found, *_ = ends.audit([put("all.zip", reviewed.read_bytes())], ["site"], "en", "other")
+    assert found["versus"]["model"].startswith("tiny@")
+    with pytest.raises(gr.Error, match="known are|other"):
+        ends.audit([put("all.zip", reviewed.read_bytes())], None, "en", "/etc")
 
 
 def test_audit_answers_programs(
