@@ -234,6 +234,18 @@ def _number(value: float | None, language: str, digits: int = 2) -> str:
     return words.number(value, language, digits).replace("-", "−")
 
 
+def _chance(p: float, language: str) -> str:
+    """A p-value: 0.012, or "under 0.001"."""
+    if p >= 0.001:
+        return _number(p, language, 3)
+    return f"{'under' if language == 'en' else 'menos de'} {_number(0.001, language, 3)}"
+
+
+def column(name: str, language: str) -> str:
+    """What groups are made of, in words; a user's own column by its name."""
+    return words.named(_COLUMNS, name, language)
+
+
 def worst_said(worst: Mapping[str, Any] | None, language: str) -> str:
     """The worst group, in words."""
     if worst is None:
@@ -241,12 +253,12 @@ def worst_said(worst: Mapping[str, Any] | None, language: str) -> str:
     return _say(
         "worst",
         language,
-        column=words.named(_COLUMNS, worst["column"], language),
+        column=column(worst["column"], language),
         group=words.named(_GROUPS, worst["group"], language),
         metric=words.named(_METRICS, worst["metric"], language),
         n=worst["n"],
         **{k: _number(worst[k], language) for k in ("value", "low", "high", "rest")},
-        p=_number(worst["p"], language, 3),
+        p=_chance(worst["p"], language),
     )
 
 
@@ -332,17 +344,15 @@ def _interval(figure: Mapping[str, Any], language: str) -> str:
 def _groups(groups: Sequence[Mapping[str, Any]], language: str) -> str:
     """A forest plot a column and metric."""
     parts = []
-    for column in dict.fromkeys(g["column"] for g in groups):
-        parts.append(
-            f"<h3>{escape(words.named(_COLUMNS, column, language))}</h3><div class='plots'>"
-        )
+    for name in dict.fromkeys(g["column"] for g in groups):
+        parts.append(f"<h3>{escape(column(name, language))}</h3><div class='plots'>")
         for metric in _SHOWN:
-            mine = [g for g in groups if g["column"] == column and g["metric"] == metric]
+            mine = [g for g in groups if g["column"] == name and g["metric"] == metric]
             if not any(g["value"] is not None for g in mine):
                 continue
             p = mine[0]["p"]
             title = words.named(_METRICS, metric, language)
-            more = "" if p is None else f" <small>p {_number(p, language, 3)}</small>"
+            more = "" if p is None else f" <small>p {_chance(p, language)}</small>"
             rows = "".join(_forest(g, language) for g in mine if g["value"] is not None)
             head = f"<tr><th colspan='4'><b>{escape(title)}</b>{more}</th></tr>"
             parts.append(f"<table>{head}{rows}</table>")
@@ -375,7 +385,7 @@ def _versus(versus: Mapping[str, Any], language: str) -> str:
         language,
         ours=versus["only_this_right"],
         theirs=versus["only_other_right"],
-        p=_number(versus["p"], language, 3),
+        p=_chance(versus["p"], language),
     )
     title = escape(_say("versus", language, model=versus["model"]))
     return f"<h2>{title}</h2><p>{escape(said)}</p>{_overall(versus['differences'], language)}"

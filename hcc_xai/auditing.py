@@ -430,8 +430,13 @@ def cut(name: str, values: Sequence[Any]) -> list[str]:
             continue
         index = min(int(np.searchsorted(edges, value, side="right")), len(edges) - 1)
         low, high = edges[max(0, index - 1)], edges[index]
-        found.append(f"{low:.3g} to {high:.3g}")
+        found.append(f"{_short(low)} to {_short(high)}")
     return found
+
+
+def _short(value: float) -> str:
+    """Three digits, and never an exponent for a large number."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _number(value: Any) -> float | None:
@@ -677,23 +682,26 @@ def _versus(
     draws = metrics.draws(n, resamples=_DRAWS)
     differences = {}
     for name in METRICS:
-        pair = []
-        for some in (rows, others):
-            if name == "auroc":
-                truth, score = _scores(some, positive)
-                pair.append(metrics.auroc(score, truth, draws))
-            else:
-                pair.append(metrics.mean(_values(some, name, positive), draws))
-        differences[name] = metrics.figure(pair[0] - pair[1], n).to_dict()
-    ours = sum(r["answer"] == r["label"] != o["answer"] for r, o in zip(rows, others, strict=True))
-    theirs = sum(
-        o["answer"] == o["label"] != r["answer"] for r, o in zip(rows, others, strict=True)
-    )
-    p = float(binomtest(ours, ours + theirs).pvalue) if ours + theirs else 1.0
+        if name == "auroc":
+            pair = [
+                metrics.auroc(score, truth, draws)
+                for truth, score in (_scores(some, positive) for some in (rows, others))
+            ]
+            differences[name] = metrics.figure(pair[0] - pair[1], n).to_dict()
+            continue
+        mine, theirs = (_values(some, name, positive) for some in (rows, others))
+        both = np.where(np.isfinite(mine) & np.isfinite(theirs), mine - theirs, np.nan)
+        known = int(np.isfinite(both).sum())
+        differences[name] = metrics.figure(metrics.mean(both, draws), known).to_dict()
+    pairs = list(zip(rows, others, strict=True))
+    only_ours = sum(r["answer"] == r["label"] != o["answer"] for r, o in pairs)
+    only_theirs = sum(o["answer"] == o["label"] != r["answer"] for r, o in pairs)
+    differ = only_ours + only_theirs
+    p = float(binomtest(only_ours, differ).pvalue) if differ else 1.0
     return {
         "model": second.name,
         "differences": differences,
-        "only_this_right": ours,
-        "only_other_right": theirs,
+        "only_this_right": only_ours,
+        "only_other_right": only_theirs,
         "p": p,
     }

@@ -97,7 +97,7 @@ def test_numbers_are_cut_in_the_usual_way() -> None:
     assert found[0] == found[1] == "0 to 18" and found[2] == found[3] == "18 to 40"
     assert found[7] == found[8] == "75 to 200" and found[9] == found[10] == "unknown"
     assert set(cut("lesion_size_mm", range(5, 60, 5))) == {
-        "0 to 10", "10 to 20", "20 to 50", "50 to 1e+03",
+        "0 to 10", "10 to 20", "20 to 50", "50 to 1000",
     }  # fmt: skip
     quartiles = cut("brightness", np.linspace(0, 1, 100))
     assert {quartiles.count(g) for g in set(quartiles)} == {25}

@@ -833,10 +833,15 @@ def test_an_audit_says_what_it_understood_and_then_runs(
     assert "put away" in list(tab.run(VISITOR, "en", []))[-1][tab.progress]
     read = tab.read(VISITOR, [put("all.zip", reviewed.read_bytes())], "en")
     assert "6 images" in read[tab.progress] and "“label”" in read[tab.told]
-    assert read[tab.by]["value"] == ["site"] and "frame" in read[tab.by]["choices"]
+    assert read[tab.by]["value"] == ["site"]
+    assert ("frame size", "frame") in read[tab.by]["choices"]
+    again = tab.translate(VISITOR, "es")
+    assert "«label»" in again[tab.told]
+    assert ("tamaño de imagen", "frame") in again[tab.by]["choices"]
     assert read[tab.go]["interactive"] is True
     last = list(tab.run(VISITOR, "es", ["site"]))[-1]
     assert "Ningún grupo" in last[tab.told]
+    assert "No group" in tab.translate(VISITOR, "en")[tab.told]
     page = Path(last[tab.files["html"]]["value"])
     assert "Auditor" in page.read_text(encoding="utf-8")
     tab.leave(VISITOR)

@@ -14,7 +14,7 @@ import gradio as gr
 
 from hcc_xai import auditing, batch
 from hcc_xai.analysis import Analyzer
-from hcc_xai.audit_page import summary
+from hcc_xai.audit_page import column, summary
 from hcc_xai.errors import DataError, HccXaiError
 from hcc_xai.page import texts
 from hcc_xai.page.labels import Labels
@@ -30,6 +30,7 @@ _VISITORS = 4  # whose tables are remembered; the oldest go first
 class _Kept:
     folder: Path
     table: auditing.Table
+    found: auditing.Audit | None = None  # once it ran
 
 
 class AuditTab:
@@ -83,6 +84,7 @@ class AuditTab:
         choose.upload(self.read, [choose, language], [*shown, self.by, self.go], **hidden)
         started = go.click(self.run, [language, self.by, rival], shown, **hidden, **BATCH)
         stop.click(self.halt, [language], [self.progress], cancels=[started], **hidden)
+        language.input(self.translate, [language], [self.told, self.by], **hidden)
 
     def read(self, request: gr.Request, paths: Sequence[str] | None, language: str) -> Updates:
         """Images and a table were chosen: say what was understood, before anything runs."""
@@ -101,14 +103,14 @@ class AuditTab:
             shutil.rmtree(folder, ignore_errors=True)
             return off | {self.progress: say(texts.error(str(error), language), bad=True)}
         self.visitors.put(session, _Kept(folder, found))
-        columns = [*found.columns, *auditing.OWN]
-        lines = "".join(f"<li>{escape(line[language])}</li>" for line in found.said)
         ready = text("audit-ready", language, n=len(found.cases))
         return off | {
             self.progress: say(ready),
-            self.told: f"<h3>{text('audit-understood', language)}</h3><ul>{lines}</ul>",
+            self.told: _understood(found, language),
             self.by: gr.update(
-                choices=columns, value=list(found.columns or auditing.OWN), visible=True
+                choices=_columns(found, language),
+                value=list(found.columns or auditing.OWN),
+                visible=True,
             ),
             self.go: gr.update(interactive=True),
         }
@@ -138,12 +140,23 @@ class AuditTab:
         except FileNotFoundError:  # other files came in between
             yield {self.progress: say(text("gone", language), bad=True)}
             return
+        kept.found = found
         yield {
             self.progress: "",
             self.told: summary(found.to_dict(), language),
             self.files["html"]: gr.update(value=str(page), interactive=True),
             self.files["json"]: gr.update(value=str(numbers), interactive=True),
         }
+
+    def translate(self, request: gr.Request, language: str) -> Updates:
+        """What stands there, in the other language."""
+        kept = self.visitors.get(str(request.session_hash))
+        if kept is None:
+            return {self.told: gr.skip()}
+        told = _understood(kept.table, language)
+        if kept.found is not None:
+            told = summary(kept.found.to_dict(), language)
+        return {self.told: told, self.by: gr.update(choices=_columns(kept.table, language))}
 
     def halt(self, language: str) -> str:
         """What is said when the visitor stops it."""
@@ -152,6 +165,17 @@ class AuditTab:
     def leave(self, request: gr.Request) -> None:
         """The tab was closed: nothing of the visitor stays."""
         self.visitors.drop(str(request.session_hash))
+
+
+def _columns(table: auditing.Table, language: str) -> list[tuple[str, str]]:
+    """What groups can be made of: in words, and by name."""
+    names = (*table.columns, *(c for c in auditing.OWN if c not in table.columns))
+    return [(column(name, language), name) for name in names]
+
+
+def _understood(table: auditing.Table, language: str) -> str:
+    lines = "".join(f"<li>{escape(line[language])}</li>" for line in table.said)
+    return f"<h3>{text('audit-understood', language)}</h3><ul>{lines}</ul>"
 
 
 def unpack(paths: Sequence[str | Path], folder: Path) -> Path:
