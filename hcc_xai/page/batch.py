@@ -56,6 +56,7 @@ class _Kept:
     small: list[tuple[batch.Item, Analysis]] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     chosen: int | None = None
+    turn: int = 0  # which change of the controls is the latest
     heats: dict[tuple[int, str, str], Explanation] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -304,7 +305,10 @@ class BatchTab:
         if kept is None:
             yield {self.gallery: []}
             return
+        kept.turn = turn = kept.turn + 1
         yield from self._explain(kept, language, *view)
+        if turn != kept.turn:  # the controls say something else by now
+            return
         yield {
             self.gallery: self._drawn(kept, language, *view),
             self.open: gr.update(interactive=False),
@@ -317,6 +321,7 @@ class BatchTab:
         if method in KINDS or "heatmap" not in show:
             return
         kept.stop.clear()
+        turn = kept.turn
         with kept.lock:
             everything = list(kept.small)
         wanted = [
@@ -330,13 +335,15 @@ class BatchTab:
 
         def work(tell: Tell) -> None:
             for number, (index, a, name) in enumerate(todo):
-                if kept.stop.is_set():
+                if kept.stop.is_set() or turn != kept.turn:
                     return
                 found = self.analyzer.explain(replace(a), method, label=name)
                 kept.heats[index, method, name] = _small(found)
                 tell((number + 1) / len(todo))
 
         yield from self.slow.wait(work, METHODS[method].title, language, self.progress)
+        if turn != kept.turn:
+            return
         missing = sum((i, method, name) not in kept.heats for i, _, name in wanted)
         said = text("batch-without", language, count=missing) if missing else ""
         yield {self.progress: say(said) if said else ""}
