@@ -11,6 +11,13 @@ from typing import Any
 from hcc_xai import words
 
 _WIDTH = 130  # of a forest plot, pixels
+_PARTS = {  # where evidence may lie, from the lesion outwards
+    "in_lesion": "#e69f00",
+    "in_liver": "#56b4e9",
+    "in_rest": "#98a1ab",
+    "outside": "#d55e00",
+}
+_MAPS = ("cam", "contribution")
 _SHOWN = (
     "auroc",
     "sensitivity",
@@ -36,7 +43,22 @@ _METRICS = {
     "hit": ("lesions hit", "lesiones halladas"),
     "false_lesion": ("false lesions", "lesiones falsas"),
     "cam_in_lesion": ("Grad-CAM++ in the lesion", "Grad-CAM++ en la lesión"),
+    "cam_in_liver": ("Grad-CAM++ in the rest of the liver", "Grad-CAM++ en el resto del hígado"),
+    "cam_in_rest": ("Grad-CAM++ elsewhere in the scan", "Grad-CAM++ en el resto de la imagen"),
+    "cam_outside": ("Grad-CAM++ outside the scan", "Grad-CAM++ fuera de la imagen"),
     "contribution_in_lesion": ("contribution in the lesion", "contribución en la lesión"),
+    "contribution_in_liver": (
+        "contribution in the rest of the liver",
+        "contribución en el resto del hígado",
+    ),
+    "contribution_in_rest": (
+        "contribution elsewhere in the scan",
+        "contribución en el resto de la imagen",
+    ),
+    "contribution_outside": (
+        "contribution outside the scan",
+        "contribución fuera de la imagen",
+    ),
 }
 _COLUMNS = {
     "frame": ("frame size", "tamaño de imagen"),
@@ -120,6 +142,10 @@ _TEXT = {
     "steps-said": (
         "Share of answers that flip, with 95 % intervals, from the one end to the other.",
         "Parte de las respuestas que se invierten, con intervalos del 95 %, de un extremo a otro.",
+    ),
+    "evidence": (
+        "Where the evidence lies: lesion, rest of the liver, rest of the scan, outside (Grad-CAM++; contribution)",
+        "Dónde está la evidencia: lesión, resto del hígado, resto de la imagen, fuera (Grad-CAM++; contribución)",
     ),
     "versus": ("Against {model}", "Frente a {model}"),
     "versus-said": (
@@ -356,8 +382,52 @@ def _groups(groups: Sequence[Mapping[str, Any]], language: str) -> str:
             rows = "".join(_forest(g, language) for g in mine if g["value"] is not None)
             head = f"<tr><th colspan='4'><b>{escape(title)}</b>{more}</th></tr>"
             parts.append(f"<table>{head}{rows}</table>")
-        parts.append("</div>")
+        parts.append(f"{_evidence(groups, name, language)}</div>")
     return "".join(parts)
+
+
+def _evidence(groups: Sequence[Mapping[str, Any]], column: str, language: str) -> str:
+    """A bar a group and map: the shares of its energy, from the lesion outwards."""
+    found: dict[str, dict[str, Any]] = {}
+    for g in groups:
+        lies = g["metric"].partition("_")[2] in _PARTS
+        if g["column"] == column and lies and g["value"] is not None:
+            found.setdefault(g["group"], {})[g["metric"]] = g
+    rows = []
+    for name, by_metric in found.items():
+        bars = []
+        for short in _MAPS:
+            mine = {
+                part: by_metric[f"{short}_{part}"]["value"]
+                for part in _PARTS
+                if f"{short}_{part}" in by_metric
+            }
+            said = ", ".join(
+                f"{words.named(_METRICS, f'{short}_{part}', language)} {_number(value, language)}"
+                for part, value in mine.items()
+            )
+            bars.append(f"<td>{_bar(mine, said)}</td>")
+        small = ' class="small"' if any(g["small"] for g in by_metric.values()) else ""
+        title = escape(words.named(_GROUPS, name, language))
+        rows.append(f"<tr{small}><td>{title}</td>{''.join(bars)}</tr>")
+    if not rows:
+        return ""
+    head = f"<tr><th colspan='3'><b>{escape(_say('evidence', language))}</b></th></tr>"
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _bar(shares: Mapping[str, float], said: str) -> str:
+    """Shares beside each other, brought to one where their means do not sum to it."""
+    left, parts, total = 0.0, [], sum(shares.values()) or 1.0
+    for part, value in shares.items():
+        width = _WIDTH * value / total
+        colour = _PARTS[part]
+        parts.append(f'<rect x="{left:.1f}" width="{width:.1f}" height="12" fill="{colour}"/>')
+        left += width
+    return (
+        f'<svg width="{_WIDTH}" height="12" role="img" aria-label="{escape(said)}">'
+        f"<title>{escape(said)}</title>{''.join(parts)}</svg>"
+    )
 
 
 def _forest(group: Mapping[str, Any], language: str) -> str:

@@ -58,6 +58,12 @@ OWN = (
     "lesion_depth",
     "lesion_size",
 )
+# Of both maps: how much of their energy lies where.
+EVIDENCE = tuple(
+    f"{short}_{part}"
+    for short in ("cam", "contribution")
+    for part in ("in_lesion", "in_liver", "in_rest", "outside")
+)
 METRICS = (
     "auroc",
     "sensitivity",
@@ -70,8 +76,7 @@ METRICS = (
     "dice",
     "hit",
     "false_lesion",
-    "cam_in_lesion",
-    "contribution_in_lesion",
+    *EVIDENCE,
 )
 _LOW_IS_GOOD = ("calibration_error", "set_size", "refused", "false_lesion")
 _COMPARED = ("auroc", "sensitivity", "specificity", "accuracy", "dice", "refused")
@@ -329,10 +334,6 @@ def _measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Row:
     features = frame_features(a.image.grey, a.sector)
     lesion = None if case.mask is None else _mask(case.mask, a.image.shape)
     where = lesion if lesion is not None and lesion.any() else a.masks["lesion"]
-    shares = {}
-    for kind in KINDS:
-        heat = np.maximum(a.heatmap(None, kind), 0).astype(np.float64)
-        shares[kind] = float(heat[where].sum() / heat.sum()) if heat.sum() > 0 else 0.0
     some = lesion is not None and bool(lesion.any())
     flags = {flag.code for flag in a.flags}
     area = float(where.sum() / a.sector.sum())
@@ -346,8 +347,7 @@ def _measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Row:
         "dice": dice(a.masks["lesion"], lesion) if some and lesion is not None else None,
         "hit": iou(a.masks["lesion"], lesion) > 0.1 if some and lesion is not None else None,
         "false_lesion": None if lesion is None or some else bool(a.lesions),
-        "cam_in_lesion": shares["grad-cam++"] if where.any() else None,
-        "contribution_in_lesion": shares["contribution"] if where.any() else None,
+        **dict(zip(EVIDENCE, _evidence(a, where), strict=True)),
         "features": [features[k] for k in ("width", "height", "brightness", "sharpness")]
         + [features["sector_share"]],
         "size": area,
@@ -366,6 +366,22 @@ def _measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Row:
         "challenges": analyzer.challenge(a) if challenges else (),
         "steps": analyzer.challenge_in_steps(a) if challenges else (),
     }
+
+
+def _evidence(a: Analysis, lesion: NDArray[np.bool_]) -> list[float | None]:
+    """The shares of `EVIDENCE`: of the answer's maps in the lesion (None without one), the rest of
+    the liver, the rest of the sector, and outside it."""
+    liver = a.masks["liver"] & ~lesion
+    found: list[float | None] = []
+    for kind in KINDS:
+        heat = np.maximum(a.heatmap(None, kind), 0).astype(np.float64)
+        outside = a._shares[kind]["outside"]
+        total = heat.sum()
+        within = (1 - outside) / total if total > 0 else 0.0
+        lies = float(heat[lesion].sum() * within), float(heat[liver].sum() * within)
+        rest = max(0.0, 1 - outside - sum(lies)) if total > 0 else 0.0
+        found += [lies[0] if lesion.any() else None, lies[1], rest, outside]
+    return found
 
 
 def _mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from conftest import make_tiny
 import hcc_xai
 from hcc_xai import auditing, draw
 from hcc_xai.analysis import Analyzer
-from hcc_xai.auditing import METRICS, OWN, cut, read_table
+from hcc_xai.auditing import EVIDENCE, METRICS, OWN, cut, read_table
 from hcc_xai.cli import main
 from hcc_xai.errors import DataError
 from hcc_xai.phantom import PATIENT, make, random_spec
@@ -123,6 +123,10 @@ def test_an_audit_holds_what_it_promises(found: hcc_xai.Audit, tmp_path: Path) -
     assert sum(g["n"] for g in accuracy) == 12 and all(g["small"] for g in accuracy)
     mean = sum(g["n"] * g["value"] for g in accuracy) / 12
     assert mean == pytest.approx(found.overall["accuracy"]["value"])
+    lies = {g["metric"]: g["value"] for g in groups if g["group"] == "A"}
+    for short in ("cam", "contribution"):
+        rest = sum(lies[m] for m in EVIDENCE[1:] if m.startswith(short) and "lesion" not in m)
+        assert 0 <= rest <= 1 + 1e-9 and lies[f"{short}_outside"] < 0.02
     assert found.worst is None  # six images a group say nothing
     names = [s["name"] for s in found.shortcuts]
     assert {"lesion", "text", "calipers", "coarser", "flipped", "compressed"} <= set(names)
@@ -167,9 +171,7 @@ def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[dict[str, An
         other = "benign" if truth == "malignant" else "malignant"
         answer = truth if rng.random() < right[scanner] else other
         chance = rng.uniform(0.6, 1)
-        blank = dict.fromkeys(
-            ("dice", "hit", "false_lesion", "cam_in_lesion", "contribution_in_lesion")
-        )
+        blank = dict.fromkeys(("dice", "hit", "false_lesion", *EVIDENCE))
         made.append(
             {
                 "label": truth,
