@@ -28,6 +28,7 @@ Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 DECIDES = ("lesion", "all-but-lesion")  # of these the first shall move the answer; the others not
 _INK = 0.88  # of marks, share of white
+_BLACK = 0.02  # grey level, share of white, up to which there are no echoes
 _LEAST = 0.1  # change of a probability, when the lesion is hidden, below which it was not needed
 
 # The lower bound of the share of bad challenges above which a warning fires. Where the network must
@@ -184,16 +185,20 @@ def _slope(scene: Scene, by: float) -> Grey:
 
 
 def _grain(scene: Scene, size: float) -> Grey:
-    """Speckle of another size, as another probe would give, but in the lesion and its ring: levels
-    stay, and so does the spread around them."""
-    cover = scene.sector.astype(np.float32)
-    wide = 3.0 * scene.pixel
-    level = smooth_within(scene.grey, cover, wide)
-    spread = np.sqrt(np.maximum(smooth_within((scene.grey - level) ** 2, cover, wide), 0))
+    """Speckle of another size, as another probe would give, but in the lesion and its ring: what is
+    larger stays (vessels, levels), and so does the spread around it."""
+    grey = np.clip(scene.grey, 0, 1)
+    echoes = cv2.GaussianBlur(grey, (0, 0), 1.5 * scene.pixel) > _BLACK  # a cut-out's rim is none
+    cover = (scene.sector & echoes).astype(np.float32)
+    reach = 2 * max(1, round(2.5 * scene.pixel)) + 1
+    middle = cv2.medianBlur((grey * 255).astype(np.uint8), reach).astype(np.float32) / 255
+    level = smooth_within(middle, cover, 0.7 * scene.pixel)
+    spread = np.sqrt(np.maximum(smooth_within((grey - level) ** 2, cover, 3 * scene.pixel), 0))
     rng = np.random.default_rng(0)
-    noise = rng.standard_normal(scene.grey.shape).astype(np.float32)
+    noise = rng.standard_normal(grey.shape).astype(np.float32)
     grain = cv2.GaussianBlur(noise, (0, 0), size * scene.pixel)
-    return scene.around((level + spread * grain / grain.std()).astype(np.float32))
+    made = level + spread * grain / grain.std()
+    return scene.around(np.where(cover > 0, made, grey).astype(np.float32))
 
 
 def _compressed(scene: Scene, quality: float) -> Grey:
