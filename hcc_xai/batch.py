@@ -301,65 +301,103 @@ def run(
     if not items:
         raise ArgumentError("there is no file in what was given")
     work = _Run(analyzer, out, pictures, accept, anonymous, every_frame, mm_per_pixel, keep)
-    known = _whole(out / ANSWERS, analyzer.name)
     now, start = Progress(files=len(items)), time.monotonic()
     stems = {item.name: work.stem(item) for item in items}
-    todo = deque[tuple[Item, int | None, bytes]]()
-    open_frames: dict[str, int] = {}
-    for item in items:
-        done = known.get(work.key(item), {})
-        frames = next(iter(done.values()), 0)
-        missing = [k for k in range(frames) if k not in done] if every_frame else []
-        if done and not missing:
-            now.done, now.skipped = now.done + 1, now.skipped + len(done)
-        elif done:
-            now.skipped, open_frames[item.name] = now.skipped + len(done), len(missing)
-            todo.extend((item, k, b"") for k in missing)
-        else:
-            todo.append((item, None, b""))
-    ahead = deque[Future[_Ready]]()
+    known = _whole(out / ANSWERS, analyzer.name)
     with ThreadPoolExecutor(2) as pool, (out / ANSWERS).open("a", encoding="utf-8") as file:
+        reader = _Reader(work, pool, items, known, now)
         writing: list[Future[Row]] = []
-        waiting: list[_Ready] = []
-        while (todo or ahead or waiting) and not stop():
-            while todo and len(ahead) < _AHEAD:
-                item, frame, data = todo.popleft()
-                ahead.append(pool.submit(work.prepare, item, frame, data))
-            while ahead and len(waiting) < BATCH:
-                ready = ahead.popleft().result()
-                if ready.image is not None and every_frame and ready.first:
-                    rest = range(1, ready.image.frames)
-                    open_frames[ready.item.name] = len(rest)
-                    todo.extendleft((ready.item, k, ready.data) for k in reversed(rest))
-                elif ready.item.name in open_frames:
-                    open_frames[ready.item.name] -= 1
-                if not open_frames.get(ready.item.name):
-                    now.done += 1
-                if ready.image is None:
-                    now.failed += 1
-                    name = work.name(ready.item)
-                    _append(file, [{"file": name, "frame": ready.frame, "error": ready.error}])
-                else:
-                    waiting.append(ready)
-                if len(waiting) < BATCH and todo and len(ahead) < _AHEAD:
-                    break
-            if len(waiting) == BATCH or not (todo or ahead):
-                answers = _answers(analyzer, waiting, accept=accept) if waiting else ()
-                _append(file, [job.result() for job in writing])  # of the batch before
-                writing = [
-                    pool.submit(work.write, ready, stems[ready.item.name], answer)
-                    for ready, answer in zip(waiting, answers, strict=True)
-                ]
-                now.rows += len(waiting)
-                now.stopped += sum(not a.accepted or a.let_through for a in answers)
-                waiting = []
-                now.seconds = time.monotonic() - start
-                progress(now)
+        while not stop():
+            waiting, failed = reader.take(BATCH)
+            if not waiting and not failed:
+                break
+            _append(file, [_failure(work, ready) for ready in failed])
+            answers = _answers(analyzer, waiting, accept=accept) if waiting else ()
+            _append(file, [job.result() for job in writing])  # of the batch before
+            writing = [
+                pool.submit(work.write, ready, stems[ready.item.name], answer)
+                for ready, answer in zip(waiting, answers, strict=True)
+            ]
+            now.rows += len(waiting)
+            now.failed += len(failed)
+            now.stopped += sum(not a.accepted or a.let_through for a in answers)
+            now.seconds = time.monotonic() - start
+            progress(now)
+        reader.leave()
         _append(file, [job.result() for job in writing])
     tables(out)
     now.seconds = time.monotonic() - start
     progress(now)
     return now
+
+
+class _Reader:
+    """Reads ahead on other threads: the pictures of all files that are not whole yet, in order.
+
+    Args:
+        known: what an earlier run did, see `_whole`. now: is told what is done and skipped.
+    """
+
+    def __init__(
+        self,
+        work: _Run,
+        pool: ThreadPoolExecutor,
+        items: Sequence[Item],
+        known: Mapping[str, Mapping[int, int]],
+        now: Progress,
+    ) -> None:
+        self.work, self.pool, self.now = work, pool, now
+        self.todo = deque[tuple[Item, int | None, bytes]]()
+        self.ahead = deque[Future[_Ready]]()
+        self.open_frames: dict[str, int] = {}  # of a file, those that are not read yet
+        for item in items:
+            done = known.get(work.key(item), {})
+            frames = next(iter(done.values()), 0)
+            missing = [k for k in range(frames) if k not in done] if work.every_frame else []
+            now.skipped += len(done)
+            if missing:
+                self.open_frames[item.name] = len(missing)
+                self.todo.extend((item, k, b"") for k in missing)
+            elif done:
+                now.done += 1
+            else:
+                self.todo.append((item, None, b""))
+
+    def take(self, count: int) -> tuple[list[_Ready], list[_Ready]]:
+        """The next pictures, as many as asked for or as there are, and what could not be read on
+        the way (at most a hundred, so that there is news)."""
+        pictures: list[_Ready] = []
+        failed: list[_Ready] = []
+        while len(pictures) < count and len(failed) < 100:
+            while self.todo and len(self.ahead) < _AHEAD:
+                self.ahead.append(self.pool.submit(self.work.prepare, *self.todo.popleft()))
+            if not self.ahead:
+                break
+            ready = self.ahead.popleft().result()
+            self._count(ready)
+            (failed if ready.image is None else pictures).append(ready)
+        return pictures, failed
+
+    def leave(self) -> None:
+        """Nothing more is wanted."""
+        for job in self.ahead:
+            job.cancel()
+
+    def _count(self, ready: _Ready) -> None:
+        """Of a loop's first frame, the others are put in front; of its last, the file is done."""
+        name = ready.item.name
+        if ready.image is not None and self.work.every_frame and ready.first:
+            rest = range(1, ready.image.frames)
+            self.open_frames[name] = len(rest)
+            self.todo.extendleft((ready.item, k, ready.data) for k in reversed(rest))
+        elif name in self.open_frames:
+            self.open_frames[name] -= 1
+        if not self.open_frames.get(name):
+            self.now.done += 1
+
+
+def _failure(work: _Run, ready: _Ready) -> Row:
+    return {"file": work.name(ready.item), "frame": ready.frame, "error": ready.error}
 
 
 def _answers(analyzer: Analyzer, ready: Sequence[_Ready], *, accept: bool) -> tuple[Analysis, ...]:
