@@ -135,19 +135,7 @@ def benchmark(
         network = train(
             samples, torch.tensor(marks[:images]), epochs=epochs, seed=seed, report=report
         )
-        folder = save_bundle(
-            out / "bundles" / world,
-            BundleConfig(
-                name=f"planted-{world}",
-                network=network.config,
-                titles={label: {"en": label, "es": label} for label in LABELS},
-                licence="cc0-1.0",
-                malignant=None,
-                least_lesion_share=0.001,
-            ),
-            network.state_dict(),
-            f"# Planted evidence\n\nTrained on phantoms in which {about.says} decides.\n",
-        )
+        folder = save(out / "bundles" / world, world, network)
         analyzer = Analyzer(load_bundle(folder), device="cpu")
         answers = analyzer.analyze([p.pixels for p in phantoms[images:]])
         right = [a.label == LABELS[m] for a, m in zip(answers, marks[images:], strict=True)]
@@ -230,6 +218,20 @@ def train(
         if epoch % 6 == 5:
             report(f"epoch {epoch + 1}: grade loss {total:.3f}")
     return network.eval()
+
+
+def save(folder: str | Path, world: str, network: Network) -> Path:
+    """A network of `train` as a bundle that `load` takes; returns the folder."""
+    config = BundleConfig(
+        name=f"planted-{world}",
+        network=network.config,
+        titles={label: {"en": label, "es": label} for label in LABELS},
+        licence="cc0-1.0",
+        malignant=None,
+        least_lesion_share=0.001,
+    )
+    says = f"Trained on phantoms in which {WORLDS[world].says} decides."
+    return save_bundle(folder, config, network.state_dict(), f"# Planted evidence\n\n{says}\n")
 
 
 def _moved(x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import torch
 import hcc_xai
 from hcc_xai import auditing, draw, planted
 from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import BundleConfig, load_bundle, save_bundle
+from hcc_xai.bundle import load_bundle
 from hcc_xai.phantom import make
 from hcc_xai.planted import LABELS, WORLDS, spec_of
 
@@ -47,19 +47,7 @@ def test_a_planted_shortcut_is_caught_by_its_line_and_an_honest_model_by_none(
     network = planted.train(
         phantoms["samples"], torch.tensor(marks[:TAUGHT]), epochs=EPOCHS.get(world, 12), seed=1
     )
-    bundle = save_bundle(
-        tmp_path / "bundle",
-        BundleConfig(
-            name=f"planted-{world}",
-            network=network.config,
-            titles={label: {"en": label, "es": label} for label in LABELS},
-            licence="cc0-1.0",
-            malignant=None,
-            least_lesion_share=0.001,
-        ),
-        network.state_dict(),
-        "# Planted\n",
-    )
+    bundle = planted.save(tmp_path / "bundle", world, network)
     table = phantoms["folder"] / f"{world}.csv"
     rows = [f"{i}.png,{LABELS[mark]}" for i, mark in enumerate(marks[TAUGHT:])]
     table.write_text("\n".join(["file,label", *rows]))
