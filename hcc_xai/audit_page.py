@@ -126,8 +126,8 @@ _TEXT = {
         "{what} con un AUROC de {value} ({low} a {high}); con validación cruzada.",
     ),
     "change": (
-        "{what} moves the answer by {move} (median) and flips {flips} of {n}.",
-        "{what} cambia la respuesta en {move} (mediana) e invierte {flips} de {n}.",
+        "{what} moves the answer by {move} (median) and flips {flips} of {n}, of the {sure_n} with 0.70 or more {sure}.",
+        "{what} cambia la respuesta en {move} (mediana) e invierte {flips} de {n}; de las {sure_n} con 0,70 o más, {sure}.",
     ),
     "lesion": (
         "{what} leaves the answer as it was (moved by less than 0.10) in {bad} of {n}; it moves by {move} (median).",
@@ -322,6 +322,8 @@ def line(shortcut: Mapping[str, Any], about: Mapping[str, Any], language: str) -
             what=words.change(shortcut["name"], language),
             move=_number(shortcut["median_move"], language),
             flips=shortcut["flips"],
+            sure=shortcut["sure_flips"],
+            sure_n=shortcut["sure_n"],
             bad=round((shortcut["value"] or 0) * shortcut["n"]),
             n=shortcut["n"],
         )

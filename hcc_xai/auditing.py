@@ -211,7 +211,8 @@ class Audit:
         groups: dicts of column, group, n, metric, value, low, high, small (too few to say
             anything), and p (of the column and metric, corrected after Holm).
         shortcuts: dicts of name, kind and caught: a "baseline" with value, low, high and n; a
-            "change" with these and median_move and flips; or "steps", each with these and its
+            "change" with these and median_move, flips, sure_flips and sure_n (of the answers given
+            with 0.7 or more); or "steps", each with these and its
             amount (shown and not judged: the changes are points on them).
         worst: the worst group, or None where no difference stands out. overall: metric -> value,
         low, high, n. versus: differences to another model, where one was given.

@@ -29,6 +29,7 @@ Mask = NDArray[np.bool_]
 DECIDES = ("lesion", "all-but-lesion")  # of these the first shall move the answer; the others not
 _INK = 0.88  # of marks, share of white
 _BLACK = 0.02  # grey level, share of white, up to which there are no echoes
+_SURE = 0.7  # probability from which a flip is more than a close call that falls the other way
 _LEAST = 0.1  # change of a probability, when the lesion is hidden, below which it was not needed
 
 # The lower bound of the share of bad challenges above which a warning fires. Where the network must
@@ -336,7 +337,8 @@ def fired(challenges: Sequence[Sequence[Challenge]]) -> list[str]:
 
 
 def tally(challenges: Sequence[Sequence[Challenge]]) -> dict[str, dict[str, Any]]:
-    """Of every change: how often it spoke against the answer, and the median move."""
+    """Of every change: how often it spoke against the answer, the median move, and how often the
+    answer flipped: of all, and of those that were given with 0.7 or more."""
     names = dict.fromkeys(c.name for some in challenges for c in some)
     return {
         name: _told([c for some in challenges for c in some if c.name == name]) for name in names
@@ -355,9 +357,12 @@ def tally_steps(challenges: Sequence[Sequence[Challenge]]) -> dict[str, list[dic
 
 
 def _told(mine: Sequence[Challenge]) -> dict[str, Any]:
+    sure = [c for c in mine if c.before >= _SURE]
     return share([c.bad for c in mine]) | {
         "median_move": float(np.median([abs(c.before - c.after) for c in mine])),
         "flips": sum(c.flips for c in mine),
+        "sure_flips": sum(c.flips for c in sure),
+        "sure_n": len(sure),
     }
 
 

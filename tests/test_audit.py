@@ -140,6 +140,7 @@ def test_an_audit_holds_what_it_promises(found: hcc_xai.Audit, tmp_path: Path) -
     assert [s["amount"] for s in steps["gain"]] == list(STEPS["gain"].steps)
     assert "Por grupos" in page and "By group" in page and "In steps" in page
     assert "archivo: columna «Filename»" in page
+    assert re.search(r"flips \d+ of 12, of the \d+ with 0\.70 or more \d+", page)
     assert not re.search(r'(src|href)="http', page) and "@import" not in page
     assert not any(name in page for name in PATIENT.values())
 

@@ -21,6 +21,7 @@ from hcc_xai.shortcuts import (
     Scene,
     changes,
     in_steps,
+    tally,
     tally_steps,
 )
 
@@ -152,6 +153,20 @@ def test_steps_go_from_little_to_much(tiny: Analyzer, answer: Analysis) -> None:
     assert [(c.name, c.amount) for c in challenges] == list(made)
     told = tally_steps([challenges, challenges])
     assert all(step["n"] == 2 for steps in told.values() for step in steps)
+
+
+def test_flips_of_sure_answers_are_counted_apart() -> None:
+    some = [
+        (Challenge("text", "malignant", before, 0.2, answer),)
+        for before, answer in [
+            (0.9, "benign"),
+            (0.8, "malignant"),
+            (0.5, "benign"),
+            (0.4, "normal"),
+        ]
+    ]
+    found = tally(some)["text"]
+    assert (found["flips"], found["n"], found["sure_flips"], found["sure_n"]) == (3, 4, 1, 2)
 
 
 def test_what_speaks_against_an_answer() -> None:
