@@ -219,7 +219,7 @@ class Analyzer:
         w), the maps "grad-cam++" and "contribution" (B, K, h, w), the trunk's summary (B, D) and
         what the grades read, pooled (B, 2, C), all float32 on the CPU. A CPU gets pairs: what
         they need stays in memory that is used again, where eight ask for new pages each time."""
-        step = len(inputs) if self.device.type == "cuda" else _PAIR
+        step = _PAIR if self.device.type == "cpu" else len(inputs)
         parts = [self._forward(inputs[i : i + step]) for i in range(0, len(inputs), step)]
         if len(parts) == 1:
             return parts[0]

@@ -156,6 +156,7 @@ _TEXT = {
     "not-read": ("Not read", "No leídas"),
     "for-card": ("For the model card", "Para la ficha del modelo"),
     "metric": ("figure", "medida"),
+    "under": ("under {p}", "menos de {p}"),
     "value": ("value", "valor"),
 }
 
@@ -264,7 +265,7 @@ def _chance(p: float, language: str) -> str:
     """A p-value: 0.012, or "under 0.001"."""
     if p >= 0.001:
         return _number(p, language, 3)
-    return f"{'under' if language == 'en' else 'menos de'} {_number(0.001, language, 3)}"
+    return _say("under", language, p=_number(0.001, language, 3))
 
 
 def column(name: str, language: str) -> str:

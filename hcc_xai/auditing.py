@@ -212,8 +212,8 @@ class Audit:
             anything), and p (of the column and metric, corrected after Holm).
         shortcuts: dicts of name, kind and caught: a "baseline" with value, low, high and n; a
             "change" with these and median_move, flips, sure_flips and sure_n (of the answers given
-            with 0.7 or more); or "steps", each with these and its
-            amount (shown and not judged: the changes are points on them).
+            with 0.7 or more); or "steps", each with these and its amount (shown and not judged:
+            the changes are points on them).
         worst: the worst group, or None where no difference stands out. overall: metric -> value,
         low, high, n. versus: differences to another model, where one was given.
     """

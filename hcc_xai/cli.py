@@ -269,11 +269,9 @@ def _batch(options: argparse.Namespace, analyzer: Analyzer) -> int:
     from tqdm import tqdm
 
     from hcc_xai import batch
-    from hcc_xai.train import keep_memory
 
     if options.out is None:
         raise ArgumentError("a folder or a ZIP wants --out, a folder for what is written")
-    keep_memory()  # this process does nothing else, and ends
     with tqdm(unit="file") as bar:
 
         def advance(now: batch.Progress) -> None:

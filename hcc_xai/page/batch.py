@@ -58,8 +58,14 @@ class _Kept:
     chosen: int | None = None
     turn: int = 0  # which change of the controls is the latest
     heats: dict[tuple[int, str, str], Explanation] = field(default_factory=dict)
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)  # no more files
+    enough: threading.Event = field(default_factory=threading.Event)  # no more maps
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def halt(self) -> None:
+        """What runs for this visitor ends; what is done stays."""
+        self.stop.set()
+        self.enough.set()
 
     def add(self, item: batch.Item, answer: Analysis) -> None:
         if len(self.small) < SHOWN:
@@ -75,7 +81,7 @@ class BatchTab:
         self, analyzer: Analyzer, labels: Labels, language: gr.Radio, tab: AnalyzeTab, tabs: gr.Tabs
     ) -> None:
         self.analyzer, self.tab, self.tabs = analyzer, tab, tabs
-        self.visitors = Visitors[_Kept](_VISITORS, close=lambda kept: kept.stop.set())
+        self.visitors = Visitors[_Kept](_VISITORS, close=_Kept.halt)
         self._pool, self.slow = ThreadPoolExecutor(1), Slow()
         with gr.Column(elem_id="batch-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="batch-intro"), value=_intro)
@@ -295,7 +301,7 @@ class BatchTab:
         """Stop after the batch that is running; what is done stays."""
         kept = self.visitors.get(str(request.session_hash))
         if kept is not None:
-            kept.stop.set()
+            kept.halt()
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -320,7 +326,7 @@ class BatchTab:
         _, _, only, show, _, label, method, _ = view
         if method in KINDS or "heatmap" not in show:
             return
-        kept.stop.clear()
+        kept.enough.clear()
         turn = kept.turn
         with kept.lock:
             everything = list(kept.small)
@@ -335,7 +341,7 @@ class BatchTab:
 
         def work(tell: Tell) -> None:
             for number, (index, a, name) in enumerate(todo):
-                if kept.stop.is_set() or turn != kept.turn:
+                if kept.enough.is_set() or turn != kept.turn:
                     return
                 found = self.analyzer.explain(replace(a), method, label=name)
                 kept.heats[index, method, name] = _small(found)

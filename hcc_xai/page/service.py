@@ -146,7 +146,7 @@ def rivals(analyzer: Analyzer, named: Sequence[str] = ()) -> dict[str, str]:
     given = [*named, *os.environ.get("HCC_XAI_AGAINST", "").split(",")]
     found = {Path(w).name if Path(w).is_dir() else w: w for w in map(str.strip, given) if w}
     here = analyzer.bundle.path
-    for folder in sorted(here.parent.iterdir()) if here is not None else ():
+    for folder in sorted(here.parent.iterdir()):
         if folder != here and (folder / "config.json").is_file():
             found.setdefault(folder.name, str(folder))
     return found
