@@ -785,6 +785,8 @@ def test_a_batch_is_shown_sorted_and_taken_home(
     assert all(
         Path(path).read_bytes() != old for (path, _), old in zip(heated, kept_before, strict=True)
     )
+    for heat in many.visitors.get(str(VISITOR.session_hash)).heats.values():
+        assert abs(heat.map).max() == pytest.approx(heat.scale, rel=1e-3)  # drawn at full strength
     assert updates[-2][many.progress] == "" and len(list(many.redraw(VISITOR, "en", *other))) == 1
     many.visitors.get(str(VISITOR.session_hash)).heats.clear()
     explain = many.analyzer.explain
