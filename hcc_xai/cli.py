@@ -128,9 +128,12 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--trunk", default="tf_efficientnet_lite0")
     fit.add_argument("--size", type=int, default=320)
     fit.add_argument("--channels", type=int, default=96)
+    fit.add_argument("--decoder", default="separable", help="or full")
     fit.add_argument("--recipe", type=Path, help="JSON of a TrainConfig, as `tune` writes it")
-    for name in ("epochs", "batch", "window", "seed"):
+    for name in ("epochs", "batch", "window", "seed", "teachers"):
         fit.add_argument(f"--{name}", type=int, help="(of the recipe)")
+    for name in ("pixels", "over"):
+        fit.add_argument(f"--{name}", type=float, help="(of the recipe)")
     fit.add_argument("--cache", type=Path, help="folder for decoded pictures (OUT/cache)")
     fit.add_argument(
         "--labels",
@@ -151,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--trunk", default="tf_efficientnet_lite0")
     search.add_argument("--size", type=int, default=320)
     search.add_argument("--channels", type=int, default=96)
+    search.add_argument("--decoder", default="separable", help="or full")
     for name in ("epochs", "batch", "window", "seed"):
         search.add_argument(f"--{name}", type=int, help="(of the recipe)")
     search.set_defaults(run=_tune)
@@ -397,7 +401,7 @@ def _train(options: argparse.Namespace) -> int:
     for part in parts or [None]:
         mine, about, name = leave_out(records, part)
         out = options.out / name
-        with tqdm(total=recipe.epochs, desc=name, unit="epoch") as bar:
+        with tqdm(total=recipe.all_epochs, desc=name, unit="epoch") as bar:
 
             def report(line: str, bar: Any = bar) -> None:
                 bar.update()
@@ -438,12 +442,17 @@ def _network(options: argparse.Namespace, labels: tuple[str, ...]) -> NetworkCon
     from hcc_xai.network import NetworkConfig
 
     absent = "normal" if "normal" in labels else None
-    return NetworkConfig(options.trunk, options.size, options.channels, labels, absent=absent)
+    return NetworkConfig(
+        *(options.trunk, options.size, options.channels, labels),
+        absent=absent,
+        decoder=options.decoder,
+    )
 
 
 def _asked(recipe: TrainConfig, options: argparse.Namespace) -> TrainConfig:
     """The recipe with what the command line says of it."""
-    asked = {k: getattr(options, k) for k in ("epochs", "batch", "window", "seed")}
+    names = ("epochs", "batch", "window", "seed", "teachers", "pixels", "over")
+    asked = {k: getattr(options, k, None) for k in names}
     return replace(recipe, **{k: v for k, v in asked.items() if v is not None})
 
 

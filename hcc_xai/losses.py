@@ -19,6 +19,9 @@ def losses(
     targets: Tensor,
     has_liver: Tensor,
     counts: Tensor | None = None,
+    *,
+    pixels: float = 2.0,
+    over: float = 0.5,
 ) -> dict[str, Tensor]:
     """What is minimised, by name.
 
@@ -26,26 +29,30 @@ def losses(
         out: heads' answer, in float32. shared: (B, C, h, w). sector: (B, 1, h, w).
         labels: (B,) long. targets: (B, S, S) of 0, 1 liver, 2 lesion. has_liver: (B,) bool, False
         where the liver was not outlined. counts: (B,) how much each grade counts; 1 by default.
+        pixels: how much a lesion's pixel counts in the cross-entropy. over: of 1, how much an
+        outline's area beyond the lesion counts (Tversky index, Salehi et al. 2017; 0.5 is the
+        Dice); the rest, what it leaves out.
 
     Returns:
         grade: cross-entropy, mean of pooling over the predicted and over the true lesion, so that
-        a grade can be learned before the outline is; liver, lesion: Dice by image and
+        a grade can be learned before the outline is; liver, lesion: Tversky index by image and
         cross-entropy; evidence: share of the true grade's maps (contribution, and Grad-CAM++) that
         lies outside the lesion ("right for the right reasons", Ross et al. 2017).
     """
     masks = F.interpolate(out.masks, size=targets.shape[-2:], mode="bilinear", align_corners=False)
     liver, lesion = (targets > 0).float(), (targets == LESION).float()
-    liver_loss = _dice(masks[:, 0], liver) + F.binary_cross_entropy_with_logits(
+    liver_loss = _tversky(masks[:, 0], liver, 0.5) + F.binary_cross_entropy_with_logits(
         masks[:, 0], liver, reduction="none"
     ).mean((1, 2))
     cross = F.binary_cross_entropy_with_logits(
         masks[:, 1],
         lesion,
         reduction="none",
-        pos_weight=torch.tensor(2.0, device=lesion.device),
+        pos_weight=torch.tensor(pixels, device=lesion.device),
     )
     has_lesion = lesion.sum((1, 2)) > 0
-    lesion_loss = torch.where(has_lesion, _dice(masks[:, 1], lesion), 0.0) + 2 * cross.mean((1, 2))
+    overlap = torch.where(has_lesion, _tversky(masks[:, 1], lesion, over), 0.0)
+    lesion_loss = overlap + 2 * cross.mean((1, 2))
     small = F.avg_pool2d(lesion[:, None], STRIDE)
     counts = torch.ones_like(labels, dtype=torch.float32) if counts is None else counts
     grade = torch.zeros_like(counts)
@@ -81,7 +88,9 @@ def _outside(found: Tensor, lesion: Tensor) -> Tensor:
     return 1 - (found * lesion).sum((1, 2)) / found.sum((1, 2)).clamp(min=1e-6)
 
 
-def _dice(logits: Tensor, truth: Tensor) -> Tensor:
-    """One minus the soft Dice of each image. (B, S, S) -> (B,)."""
+def _tversky(logits: Tensor, truth: Tensor, over: float) -> Tensor:
+    """One minus the soft Tversky index of each image; at 0.5, the Dice. (B, S, S) -> (B,)."""
     found = logits.sigmoid()
-    return 1 - (2 * (found * truth).sum((1, 2)) + 1) / (found.sum((1, 2)) + truth.sum((1, 2)) + 1)
+    both = (found * truth).sum((1, 2))
+    beyond, missed = found.sum((1, 2)) - both, truth.sum((1, 2)) - both
+    return 1 - (both + 0.5) / (both + over * beyond + (1 - over) * missed + 0.5)

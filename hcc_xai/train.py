@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hcc_xai import draw
-from hcc_xai.analysis import Analyzer
+from hcc_xai.analysis import Analyzer, pick_device
 from hcc_xai.augment import View, augment
 from hcc_xai.bundle import BundleConfig, load_bundle, save_bundle
 from hcc_xai.data import LESION, Record, Sample, cached_samples, plain, sampling_weights
@@ -33,7 +34,9 @@ from hcc_xai.explain import KINDS
 from hcc_xai.losses import losses
 from hcc_xai.metrics import dice
 from hcc_xai.network import Network, NetworkConfig, sector_of
+from hcc_xai.teachers import ask, distance, load_teachers, mean_weights
 
+_LEARN = 0.4  # of the epochs, for the network that learns from teachers
 _ENOUGH = 0.4  # share of the lesion in a view that its grade can be told from
 
 
@@ -44,7 +47,10 @@ class TrainConfig:
     Attributes:
         window: side of what the network is shown of its input in training, see augment.py; the
             whole input where that is smaller.
-        average: of the weights, from step to step. evidence: weight of that loss.
+        average: of the weights, from step to step. evidence: weight of that loss. pixels, over: see
+            `losses`.
+        teachers: how many networks are trained first, whose mean answers count as much as the
+            truth. The one that learns from them takes two fifths of the epochs, at half the rate.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
     """
 
@@ -55,11 +61,25 @@ class TrainConfig:
     decay: float = 0.02
     average: float = 0.99
     evidence: float = 1.0
+    pixels: float = 2.0
+    over: float = 0.5
+    teachers: int = 0
     validation: float = 0.0
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def pupil(self) -> TrainConfig:
+        """For the network that learns from teachers."""
+        return replace(self, epochs=max(1, round(_LEARN * self.epochs)), rate=self.rate / 2)
+
+    @property
+    def all_epochs(self) -> int:
+        """The teachers' as well."""
+        if not self.teachers:
+            return self.epochs
+        return self.teachers * self.epochs + self.pupil().epochs
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> TrainConfig:
@@ -94,8 +114,8 @@ def train(
         pretrained: see `load_pretrained`; the trunk's stages up to a quarter of the input stay as
             they are.
         cache: folder for decoded, cropped pictures, shared by all trainings.
-        report: is told one line an epoch. watch: is given the epoch's figures, and may raise to
-            stop.
+        report: is told one line an epoch, of teachers too. watch: is given the epoch's figures (not
+            of teachers), and may raise to stop.
 
     Returns:
         Path of the averaged weights that are best in validation (or last, without one), float32
@@ -115,7 +135,15 @@ def train(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     keep_memory()
-    run = _Run.start(out, network, recipe, pretrained)
+    taught: list[Path] = []
+    for index in range(recipe.teachers):
+        own = replace(recipe, teachers=0, seed=recipe.seed + index)
+        where = (folder, records, out / f"teacher-{index}")
+        one = partial(train, *where, network=network, recipe=own, report=report)
+        taught.append(one(pretrained=pretrained, cache=cache))
+    if taught:
+        recipe = recipe.pupil()
+    run = _Run.start(out, network, recipe, pretrained, taught)
     fitted, held = hold_back(records, share=recipe.validation, seed=recipe.seed)
     fitted_samples = cached_samples(folder, fitted, size=network.size, cache=cache)
     held_samples = cached_samples(folder, held, size=network.size, cache=cache)
@@ -167,10 +195,12 @@ class _Run:
     def __init__(
         self, out: Path, network: NetworkConfig, recipe: TrainConfig, pretrained: str | Path | None
     ) -> None:
-        torch.manual_seed(recipe.seed)
-        self.out, self.recipe = out, recipe
-        self.network = Network(network).to(memory_format=torch.channels_last)
-        self.averaged = Network(network).to(memory_format=torch.channels_last).eval()
+        torch.manual_seed(0)  # one start for all seeds: the mean of teachers needs it
+        self.out, self.recipe, self.device = out, recipe, pick_device()
+        self.network = Network(network).to(self.device).to(memory_format=torch.channels_last)
+        self.averaged = Network(network).to(self.device).to(memory_format=torch.channels_last)
+        self.averaged.eval()
+        self.teachers: list[Network] = []
         self.frozen: set[str] = set()
         if pretrained is not None:
             self.frozen = early(self.network)
@@ -193,13 +223,21 @@ class _Run:
 
     @classmethod
     def start(
-        cls, out: Path, network: NetworkConfig, recipe: TrainConfig, pretrained: str | Path | None
+        cls,
+        out: Path,
+        network: NetworkConfig,
+        recipe: TrainConfig,
+        pretrained: str | Path | None,
+        taught: Sequence[Path],
     ) -> _Run:
         run = cls(out, network, recipe, pretrained)
+        run.teachers = load_teachers(taught, network, run.device)
         if (out / "last.safetensors").is_file():
             run._resume()
         else:
-            if pretrained is not None:
+            if taught:
+                run.network.load_state_dict(mean_weights(taught))
+            elif pretrained is not None:
                 load_pretrained(run.network, pretrained)
             run.averaged.load_state_dict(run.network.state_dict())
         return run
@@ -260,13 +298,13 @@ class _Run:
 
 
 def _write(path: Path, state: dict[str, Tensor], about: dict[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
+    unfinished = path.with_suffix(".partial")
     save_file(
         {k: v.detach().contiguous().clone() for k, v in state.items()},
-        partial,
+        unfinished,
         {"about": json.dumps(about)},
     )
-    os.replace(partial, path)
+    os.replace(unfinished, path)
 
 
 def load_pretrained(network: Network, path: str | Path) -> int:
@@ -307,7 +345,8 @@ def early(network: Network) -> set[str]:
     """Names of the trunk's parameters that its level at a quarter of the input depends on."""
     parameters = dict(network.trunk.named_parameters())
     index = min(network.levels)
-    level = network.trunk(torch.zeros(1, 1, 64, 64))[index].sum()
+    device = next(network.parameters()).device
+    level = network.trunk(torch.zeros(1, 1, 64, 64, device=device))[index].sum()
     found = torch.autograd.grad(level, list(parameters.values()), allow_unused=True)
     return {name for name, got in zip(parameters, found, strict=True) if got is not None}
 
@@ -329,7 +368,9 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
     run.train_mode()
     sums: dict[str, float] = {}
     for step, batch in enumerate(_batches(samples, steps, run, rng, pool)):
-        x, targets, labels, has_liver, counts = batch
+        x, targets, labels, has_liver, counts = (
+            part.to(run.device, non_blocking=True) for part in batch
+        )
         done = (run.epoch + step / steps) / recipe.epochs
         for group in run.optimizer.param_groups:  # warm-up, then half a cosine
             group["lr"] = (
@@ -343,10 +384,19 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
             shared = network.features(x)
         shared = shared.float()
         out = network.heads(shared, sector)
-        parts = losses(out, shared, network, sector, labels, targets, has_liver, counts)
+        parts = losses(
+            *(out, shared, network, sector, labels, targets, has_liver, counts),
+            pixels=recipe.pixels,
+            over=recipe.over,
+        )
         total = (
             parts["grade"] + parts["liver"] + parts["lesion"] + recipe.evidence * parts["evidence"]
         )
+        if run.teachers:
+            with mixed(x.device):
+                said = ask(run.teachers, x)
+            parts["teachers"] = distance(out, said, sector)
+            total = 0.5 * total + parts["teachers"]
         run.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -425,14 +475,15 @@ def _grade(sample: Sample, view: View, config: NetworkConfig) -> tuple[int, floa
 
 def validate(network: Network, samples: Sequence[Sample]) -> dict[str, float]:
     """Figures on held-back samples; `score` (higher is better) chooses the epoch."""
-    labels = network.config.labels
+    labels, device = network.config.labels, next(network.parameters()).device
     logs, dices, livers, hits = [], [], [], []
     with torch.inference_mode():
         for start in range(0, len(samples), 8):
             part = samples[start : start + 8]
             made = [plain(s, network.config.size) for s in part]
-            out = network(torch.from_numpy(np.stack([m[0] for m in made]))[:, None])
-            found = F.interpolate(out.masks, size=made[0][0].shape, mode="bilinear").numpy() > 0
+            out = network(torch.from_numpy(np.stack([m[0] for m in made]))[:, None].to(device))
+            up = F.interpolate(out.masks, size=made[0][0].shape, mode="bilinear")
+            found = up.cpu().numpy() > 0
             for sample, (_, truth), masks, logits in zip(
                 part, made, found, out.logits, strict=True
             ):

@@ -51,6 +51,7 @@ ROOMS = [
     "data",
     "augment",
     "losses",
+    "teachers",
     "train",
     "tune",
     "free_response",

@@ -26,9 +26,10 @@ from hcc_xai.data import (
     sampling_weights,
 )
 from hcc_xai.errors import DataError
-from hcc_xai.losses import losses
+from hcc_xai.losses import _tversky, losses
 from hcc_xai.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantom import make, random_spec
+from hcc_xai.teachers import ask, distance, mean_weights
 from hcc_xai.train import TrainConfig, early, hold_back, load_pretrained, make_bundle, train
 
 LABELS = ("normal", "benign", "malignant")
@@ -366,3 +367,45 @@ def test_half_precision_only_where_the_device_computes_in_it(monkeypatch) -> Non
         known = {"avx512_bf16": able, "amx_bf16": False}
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda known=known: known, raising=False)
         assert training.mixed(cpu)._enabled == able
+
+
+def test_a_network_learns_from_teachers_of_one_start(folder: Path, tmp_path: Path) -> None:
+    records = read_index(folder)
+    recipe = TrainConfig(epochs=3, batch=4, window=64, teachers=2)
+    said: list[str] = []
+    weights = train(folder, records, tmp_path, network=NETWORK, recipe=recipe, report=said.append)
+    taught = [load_file(tmp_path / f"teacher-{i}" / "best.safetensors") for i in (0, 1)]
+    name = "mask_head.weight"
+    assert not torch.equal(taught[0][name], taught[1][name])
+    assert recipe.all_epochs == len(said) == 7 and sum("teachers" in line for line in said) == 1
+    # The start is their mean, and it moved from there.
+    mean = mean_weights([tmp_path / f"teacher-{i}" / "best.safetensors" for i in (0, 1)])
+    assert torch.allclose(mean[name], (taught[0][name] + taught[1][name]) / 2)
+    moved = (load_file(weights)[name] - mean[name]).abs().max()
+    assert 0 < moved < 0.1 * mean[name].abs().max()
+
+
+def test_the_distance_to_teachers_is_least_where_one_says_what_they_say() -> None:
+    network = Network(replace(NETWORK, decoder="full")).eval()
+    x = torch.rand(2, 1, 64, 64)
+    sector = sector_of(x)
+    with torch.no_grad():
+        out = network(x)
+        said = ask([network], x)
+        at_home = distance(out, said, sector)
+        for change in (0.5, -0.5):
+            assert distance(out._replace(masks=out.masks + change), said, sector) > at_home
+        grades = out.logits + torch.tensor([1.0, 0, 0])
+        assert distance(out._replace(logits=grades), said, sector) > at_home
+    both = ask([network, network], x)
+    assert torch.allclose(both.masks, out.masks.sigmoid(), atol=1e-6)
+
+
+def test_too_large_an_outline_costs_more_than_one_as_much_too_small() -> None:
+    truth = torch.zeros(1, 32, 32)
+    truth[:, 8:24, 8:24] = 1
+    large, small = torch.full_like(truth, -9.0), torch.full_like(truth, -9.0)
+    large[:, 6:26, 6:26] = small[:, 10:22, 10:22] = 9  # 144 pixels beyond, 112 missed
+    for over, dearer in ((0.6, True), (0.2, False)):
+        costs = [float(_tversky(found, truth, over)) for found in (large, small)]
+        assert (costs[0] > costs[1]) is dearer
