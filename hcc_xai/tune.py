@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 STUDY = "study.sqlite3"
 _NAME = "recipe"
-_SEARCHED = ("rate", "decay", "evidence", "average")
+_SEARCHED = ("rate", "decay", "evidence", "average", "pixels", "over")
 _HELD = 0.2  # share of the training part that judges a trial
 
 
@@ -63,7 +63,7 @@ def tune(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     records = leave_out(read_index(data), fold).records
-    recipe = replace(recipe or TrainConfig(), validation=_HELD)
+    recipe = replace(recipe or TrainConfig(), validation=_HELD, teachers=0)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=_NAME,
@@ -120,6 +120,8 @@ def suggest(trial: Trial, recipe: TrainConfig) -> TrainConfig:
         decay=trial.suggest_float("decay", 5e-3, 1e-1, log=True),
         evidence=trial.suggest_float("evidence", 0.2, 3.0, log=True),
         average=trial.suggest_categorical("average", [0.98, 0.99, 0.995]),
+        pixels=trial.suggest_float("pixels", 0.5, 2.0, log=True),
+        over=trial.suggest_float("over", 0.4, 0.75),
     )
 
 
@@ -131,9 +133,7 @@ def _take_up(study: Study, recipe: TrainConfig) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
         study.enqueue_trial(trial.params)
     if not study.trials:
-        study.enqueue_trial(
-            {k: getattr(recipe, k) for k in ("rate", "decay", "evidence", "average")}
-        )
+        study.enqueue_trial({name: getattr(recipe, name) for name in _SEARCHED})
 
 
 def _ended(study: Study) -> list[FrozenTrial]:
