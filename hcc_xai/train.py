@@ -47,8 +47,9 @@ class TrainConfig:
     Attributes:
         window: side of what the network is shown of its input in training, see augment.py; the
             whole input where that is smaller.
-        average: of the weights, from step to step. evidence: weight of that loss. pixels, over: see
-            `losses`.
+        level: share of the training through which the rate stays, before it falls along half a
+            cosine. average: of the weights, from step to step. evidence: weight of that loss.
+            pixels, over: see `losses`.
         teachers: how many networks are trained first, whose mean answers count as much as the
             truth. The one that learns from them takes two fifths of the epochs, at half the rate.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
@@ -58,6 +59,7 @@ class TrainConfig:
     batch: int = 16
     window: int = 224
     rate: float = 2e-3
+    level: float = 0.0
     decay: float = 0.02
     average: float = 0.99
     evidence: float = 1.0
@@ -372,12 +374,13 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
             part.to(run.device, non_blocking=True) for part in batch
         )
         done = (run.epoch + step / steps) / recipe.epochs
-        for group in run.optimizer.param_groups:  # warm-up, then half a cosine
+        fallen = max(0.0, done - recipe.level) / (1 - recipe.level)
+        for group in run.optimizer.param_groups:
             group["lr"] = (
                 recipe.rate
                 * group["scale"]
                 * min(1, done * 15 + 0.02)
-                * (0.51 + 0.49 * np.cos(np.pi * done))
+                * (0.51 + 0.49 * np.cos(np.pi * fallen))
             )
         sector = sector_of(x)
         with mixed(x.device):
