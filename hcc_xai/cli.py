@@ -12,7 +12,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--recipe", type=Path, help="JSON of a TrainConfig, as `tune` writes it")
     for name in ("epochs", "batch", "window", "seed", "teachers"):
         fit.add_argument(f"--{name}", type=int, help="(of the recipe)")
-    for name in ("pixels", "over"):
+    for name in ("rate", "level", "average", "pixels", "over"):
         fit.add_argument(f"--{name}", type=float, help="(of the recipe)")
     fit.add_argument("--cache", type=Path, help="folder for decoded pictures (OUT/cache)")
     fit.add_argument(
@@ -451,8 +451,7 @@ def _network(options: argparse.Namespace, labels: tuple[str, ...]) -> NetworkCon
 
 def _asked(recipe: TrainConfig, options: argparse.Namespace) -> TrainConfig:
     """The recipe with what the command line says of it."""
-    names = ("epochs", "batch", "window", "seed", "teachers", "pixels", "over")
-    asked = {k: getattr(options, k, None) for k in names}
+    asked = {f.name: getattr(options, f.name, None) for f in fields(recipe)}
     return replace(recipe, **{k: v for k, v in asked.items() if v is not None})
 
 
