@@ -91,6 +91,6 @@ def _outside(found: Tensor, lesion: Tensor) -> Tensor:
 def _tversky(logits: Tensor, truth: Tensor, over: float) -> Tensor:
     """One minus the soft Tversky index of each image; at 0.5, the Dice. (B, S, S) -> (B,)."""
     found = logits.sigmoid()
-    both = (found * truth).sum((1, 2))
-    beyond, missed = found.sum((1, 2)) - both, truth.sum((1, 2)) - both
-    return 1 - (both + 0.5) / (both + over * beyond + (1 - over) * missed + 0.5)
+    both = 2 * (found * truth).sum((1, 2)) + 1
+    size, true = 2 * over * found.sum((1, 2)), 2 * (1 - over) * truth.sum((1, 2))
+    return 1 - both / (size + true + 1)
