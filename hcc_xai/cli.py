@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--recipe", type=Path, help="JSON of a TrainConfig, as `tune` writes it")
     for name in ("epochs", "batch", "window", "seed", "teachers"):
         fit.add_argument(f"--{name}", type=int, help="(of the recipe)")
-    for name in ("rate", "level", "average", "pixels", "over"):
+    for name in ("rate", "level", "decay", "average", "evidence", "pixels", "over", "validation"):
         fit.add_argument(f"--{name}", type=float, help="(of the recipe)")
     fit.add_argument("--cache", type=Path, help="folder for decoded pictures (OUT/cache)")
     fit.add_argument(

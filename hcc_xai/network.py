@@ -38,8 +38,7 @@ class NetworkConfig:
         mean, std: grey levels (0 to 1) that the trunk calls 0 and 1.
         absent: the label that means "no lesion". Where there is one, the others are told apart by
             the lesion's pool alone: over the sector, they share their weights.
-        decoder: "separable" or "full": how the two last blocks convolve. Full 3x3 convolutions cost
-            a quarter more time.
+        decoder: how the two last blocks convolve: "separable", depthwise and then 1x1, or "full".
     """
 
     trunk: str = "tf_efficientnet_lite0"

@@ -40,6 +40,7 @@ def mean_weights(paths: Sequence[str | Path]) -> dict[str, Tensor]:
 def load_teachers(
     paths: Sequence[str | Path], config: NetworkConfig, device: torch.device
 ) -> list[Network]:
+    """Networks of one shape, ready to be asked."""
     teachers = []
     for path in paths:
         teacher = Network(config).eval()

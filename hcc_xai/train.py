@@ -137,16 +137,16 @@ def train(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     keep_memory()
+    fitted, held = hold_back(records, share=recipe.validation, seed=recipe.seed)
     taught: list[Path] = []
     for index in range(recipe.teachers):
-        own = replace(recipe, teachers=0, seed=recipe.seed + index)
-        where = (folder, records, out / f"teacher-{index}")
+        own = replace(recipe, teachers=0, validation=0.0, seed=recipe.seed + index)
+        where = (folder, fitted, out / f"teacher-{index}")
         one = partial(train, *where, network=network, recipe=own, report=report)
         taught.append(one(pretrained=pretrained, cache=cache))
     if taught:
         recipe = recipe.pupil()
     run = _Run.start(out, network, recipe, pretrained, taught)
-    fitted, held = hold_back(records, share=recipe.validation, seed=recipe.seed)
     fitted_samples = cached_samples(folder, fitted, size=network.size, cache=cache)
     held_samples = cached_samples(folder, held, size=network.size, cache=cache)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -374,8 +374,8 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
             part.to(run.device, non_blocking=True) for part in batch
         )
         done = (run.epoch + step / steps) / recipe.epochs
-        fallen = max(0.0, done - recipe.level) / (1 - recipe.level)
-        for group in run.optimizer.param_groups:
+        fallen = (done - recipe.level) / (1 - recipe.level) if done > recipe.level else 0.0
+        for group in run.optimizer.param_groups:  # warm-up, perhaps level, then half a cosine
             group["lr"] = (
                 recipe.rate
                 * group["scale"]

@@ -52,7 +52,7 @@ def test_a_planted_shortcut_is_caught_by_its_line_and_an_honest_model_by_none(
     rows = [f"{i}.png,{LABELS[mark]}" for i, mark in enumerate(marks[TAUGHT:])]
     table.write_text("\n".join(["file,label", *rows]))
     found = hcc_xai.audit(Analyzer(load_bundle(bundle), device="cpu"), table, by=["frame"])
-    assert found.overall["accuracy"]["value"] > 0.8, "it did not learn what was planted"
+    assert found.overall["accuracy"]["value"] > 0.9, "it did not learn what was planted"
     caught = {s["name"] for s in found.shortcuts if s["caught"] and s["kind"] == "change"}
     if WORLDS[world].warnings:
         assert caught & set(WORLDS[world].warnings), caught
