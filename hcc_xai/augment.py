@@ -129,8 +129,8 @@ def _levels(
     table = np.arange(256, dtype=np.float32) / 255
     if donor is not None:
         steps = np.linspace(0, 1, 65)
-        mine = np.quantile(grey[sector], steps) + np.arange(65) * 1e-6  # strictly rising
-        table = np.interp(table * 255, mine, np.quantile(donor.grey[donor.sector], steps)) / 255
+        mine = quantiles(grey[sector], steps) + np.arange(65) * 1e-6  # strictly rising
+        table = np.interp(table * 255, mine, quantiles(donor.grey[donor.sector], steps)) / 255
     table = (table ** np.exp(rng.uniform(-0.45, 0.45))).astype(np.float32)
     found: NDArray[np.float32] = table[grey]
     if rng.random() < 0.6:
@@ -140,6 +140,20 @@ def _levels(
         slope = np.linspace(-0.5, 0.5, side, dtype=np.float32)[:, None]
         found = found * np.exp(field + slope * np.float32(rng.normal(0, 0.5)))
     return found
+
+
+def quantiles(grey: NDArray[np.uint8], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`np.quantile` of grey levels, by counting them: much faster, and the same to the bit."""
+    up_to = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    at = steps * (up_to[-1] - 1)
+    below = np.floor(at)
+    low, high = (
+        np.searchsorted(up_to, np.minimum(k, up_to[-1] - 1), side="right").astype(np.float64)
+        for k in (below, below + 1)
+    )
+    gamma = at - below
+    found = np.where(gamma < 0.5, low + (high - low) * gamma, high - (high - low) * (1 - gamma))
+    return np.asarray(found, np.float64)
 
 
 def _ring(target: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -69,7 +69,7 @@ def _runs(
     def forward() -> object:
         with (
             torch.inference_mode(),
-            torch.autocast(x.device.type, torch.bfloat16, enabled=x.device.type == "cuda"),
+            torch.autocast(x.device.type, torch.float16, enabled=x.device.type == "cuda"),
         ):
             return analyzer.network(x)
 

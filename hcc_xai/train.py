@@ -10,8 +10,9 @@ import ctypes
 import json
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from hcc_xai import draw
 from hcc_xai.analysis import Analyzer, pick_device
@@ -36,7 +38,8 @@ from hcc_xai.metrics import dice
 from hcc_xai.network import Network, NetworkConfig, sector_of
 from hcc_xai.teachers import ask, distance, load_teachers, mean_weights
 
-_LEARN = 0.4  # of the epochs, for the network that learns from teachers
+_LEARN = 0.18  # of the epochs, for the network that learns from teachers
+_WORKERS = 4  # processes that make batches for a GPU
 _ENOUGH = 0.4  # share of the lesion in a view that its grade can be told from
 
 
@@ -51,7 +54,7 @@ class TrainConfig:
             cosine. average: of the weights, from step to step. evidence: weight of that loss.
             pixels, over: see `losses`.
         teachers: how many networks are trained first, whose mean answers count as much as the
-            truth. The one that learns from them takes two fifths of the epochs, at half the rate.
+            truth. The one that learns from them takes 18 % of the epochs, at half the rate.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
     """
 
@@ -202,6 +205,10 @@ class _Run:
         self.network = Network(network).to(self.device).to(memory_format=torch.channels_last)
         self.averaged = Network(network).to(self.device).to(memory_format=torch.channels_last)
         self.averaged.eval()
+        pairs = zip(
+            self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True
+        )
+        self._means = [(mean, new) for mean, new in pairs if mean.is_floating_point()]
         self.teachers: list[Network] = []
         self.frozen: set[str] = set()
         if pretrained is not None:
@@ -265,6 +272,13 @@ class _Run:
             index, slot = name.split("/")
             state["state"].setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict(state)
+
+    def average(self, keep: float) -> None:
+        """Move the averaged weights on by a step; `keep` is the old ones' share."""
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                [mean for mean, _ in self._means], [new for _, new in self._means], 1 - keep
+            )
 
     def train_mode(self) -> None:
         """Training mode; the norms of frozen stages keep their statistics."""
@@ -368,8 +382,9 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
     torch.manual_seed(recipe.seed * 1000 + run.epoch)
     steps = max(1, len(samples) // recipe.batch)
     run.train_mode()
-    sums: dict[str, float] = {}
-    for step, batch in enumerate(_batches(samples, steps, run, rng, pool)):
+    sums: dict[str, Tensor] = {}
+    made = _Steps(samples, steps, run, rng)
+    for step, batch in enumerate(_batches(made, run.device, pool)):
         x, targets, labels, has_liver, counts = (
             part.to(run.device, non_blocking=True) for part in batch
         )
@@ -405,14 +420,10 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         run.optimizer.step()
         keep = min(recipe.average, (1 + run.epoch * steps + step) / (10 + run.epoch * steps + step))
-        with torch.no_grad():
-            for mean, new in zip(
-                run.averaged.state_dict().values(), network.state_dict().values(), strict=True
-            ):
-                mean.copy_(mean.lerp(new, 1 - keep) if mean.is_floating_point() else new)
-        for key, value in parts.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach()) / steps
-    return sums
+        run.average(keep)
+        for key, value in parts.items():  # read once an epoch: reading makes a GPU wait
+            sums[key] = sums.get(key, torch.zeros(())) + value.detach() / steps
+    return {key: float(value) for key, value in sums.items()}
 
 
 class Batch(NamedTuple):
@@ -426,43 +437,53 @@ class Batch(NamedTuple):
     counts: Tensor
 
 
-def _batches(
-    samples: Sequence[Sample],
-    steps: int,
-    run: _Run,
-    rng: np.random.Generator,
-    pool: ThreadPoolExecutor,
-) -> Iterator[Batch]:
-    """Batches, made one ahead of the network."""
-    weights = sampling_weights([s.record for s in samples])
-    config, window = run.network.config, min(run.recipe.window, run.network.config.size)
-    draws = rng.choice(len(samples), size=(steps, run.recipe.batch), p=weights)
-    seeds = rng.integers(0, 2**31, size=draws.shape)
+class _Steps(Dataset[Batch]):
+    """The batches of an epoch, each a function of its index."""
 
-    def make(index: int, seed: int) -> View:
-        own = np.random.default_rng(seed)
-        other = samples[int(own.integers(len(samples)))]
-        return augment(samples[index], config.size, own, window=window, style=other)
+    def __init__(
+        self, samples: Sequence[Sample], steps: int, run: _Run, rng: np.random.Generator
+    ) -> None:
+        self.samples, self.config = samples, run.network.config
+        self.window = min(run.recipe.window, self.config.size)
+        weights = sampling_weights([s.record for s in samples])
+        self.draws = rng.choice(len(samples), size=(steps, run.recipe.batch), p=weights)
+        self.seeds = rng.integers(0, 2**31, size=self.draws.shape)
 
-    def submit(step: int) -> list[Future[View]]:
-        return [
-            pool.submit(make, int(i), int(s)) for i, s in zip(draws[step], seeds[step], strict=True)
-        ]
+    def __len__(self) -> int:
+        return len(self.draws)
 
-    waiting = submit(0)
-    for step in range(steps):
-        views = [job.result() for job in waiting]
-        if step + 1 < steps:
-            waiting = submit(step + 1)
-        drawn = [samples[int(i)] for i in draws[step]]
-        graded = [_grade(s, v, config) for s, v in zip(drawn, views, strict=True)]
-        yield Batch(
+    def __getitem__(self, step: int) -> Batch:
+        drawn = [self.samples[int(i)] for i in self.draws[step]]
+        views = [self._view(s, int(i)) for s, i in zip(drawn, self.seeds[step], strict=True)]
+        graded = [_grade(s, v, self.config) for s, v in zip(drawn, views, strict=True)]
+        return Batch(
             torch.from_numpy(np.stack([v.input for v in views]))[:, None],
             torch.from_numpy(np.stack([v.target for v in views])),
             torch.tensor([index for index, _ in graded]),
             torch.tensor([s.record.has_liver for s in drawn]),
             torch.tensor([count for _, count in graded]),
         )
+
+    def _view(self, sample: Sample, seed: int) -> View:
+        own = np.random.default_rng(seed)
+        other = self.samples[int(own.integers(len(self.samples)))]
+        return augment(sample, self.config.size, own, window=self.window, style=other)
+
+
+def _batches(steps: _Steps, device: torch.device, pool: ThreadPoolExecutor) -> Iterator[Batch]:
+    """Batches, made ahead of the network: in threads, or, for a GPU, which would wait for them, in
+    processes."""
+    if device.type == "cuda":
+        workers = min(_WORKERS, os.cpu_count() or 1)
+        yield from DataLoader(steps, batch_size=None, num_workers=workers, pin_memory=True)
+        return
+    ahead = torch.get_num_threads()
+    waiting = deque(pool.submit(steps.__getitem__, step) for step in range(min(ahead, len(steps))))
+    for step in range(len(steps)):
+        batch = waiting.popleft().result()
+        if step + ahead < len(steps):
+            waiting.append(pool.submit(steps.__getitem__, step + ahead))
+        yield batch
 
 
 def _grade(sample: Sample, view: View, config: NetworkConfig) -> tuple[int, float]:

@@ -116,10 +116,10 @@ def suggest(trial: Trial, recipe: TrainConfig) -> TrainConfig:
     found good by hand."""
     return replace(
         recipe,
-        rate=trial.suggest_float("rate", 6e-4, 6e-3, log=True),
+        rate=trial.suggest_float("rate", 3e-4, 3e-3, log=True),
         decay=trial.suggest_float("decay", 5e-3, 1e-1, log=True),
         evidence=trial.suggest_float("evidence", 0.2, 3.0, log=True),
-        average=trial.suggest_categorical("average", [0.98, 0.99, 0.995]),
+        average=trial.suggest_categorical("average", [0.99, 0.995, 0.998]),
         pixels=trial.suggest_float("pixels", 0.5, 2.0, log=True),
         over=trial.suggest_float("over", 0.4, 0.75),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import hcc_xai.train as training
 from hcc_xai import load
-from hcc_xai.augment import Shares, View, augment
+from hcc_xai.augment import Shares, View, augment, quantiles
 from hcc_xai.data import (
     LESION,
     cached_samples,
@@ -199,6 +200,37 @@ def test_augmentation_is_seeded_and_keeps_picture_and_mask_together(folder: Path
         x, lesion = view.input, view.target == LESION
         assert x.shape == (48, 48)
         assert x[lesion].mean() > x[~lesion & (x >= 0)].mean() + 0.2
+
+
+def test_quantiles_are_numpys() -> None:
+    rng, steps = np.random.default_rng(0), np.linspace(0, 1, 65)
+    for count in (1, 2, 3, 64, 5001):
+        grey = rng.normal(90, 60, count).clip(0, 255).astype(np.uint8)
+        assert np.array_equal(quantiles(grey, steps), np.quantile(grey, steps))
+
+
+def test_batches_made_ahead_come_in_their_order(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    records = read_index(folder)
+    samples = cached_samples(folder, records, size=64)
+    run = training._Run(tmp_path, NETWORK, TrainConfig(batch=3), None)
+    steps = training._Steps(samples, 4, run, np.random.default_rng(7))
+    for ahead in (1, 3, 9):
+        monkeypatch.setattr(torch, "get_num_threads", lambda ahead=ahead: ahead)
+        with ThreadPoolExecutor(ahead) as pool:
+            made = list(training._batches(steps, torch.device("cpu"), pool))
+        assert len(made) == 4
+        for batch, alone in zip(made, map(steps.__getitem__, range(4)), strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(batch, alone, strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_is_given_the_same_batches(folder: Path, tmp_path: Path) -> None:
+    samples = cached_samples(folder, read_index(folder), size=64)
+    run = training._Run(tmp_path, NETWORK, TrainConfig(batch=3), None)
+    steps = training._Steps(samples, 4, run, np.random.default_rng(7))
+    with ThreadPoolExecutor(1) as pool:
+        for index, batch in enumerate(training._batches(steps, torch.device("cuda"), pool)):
+            assert all(torch.equal(a, b) for a, b in zip(batch, steps[index], strict=True))
 
 
 def test_a_view_says_how_much_of_the_lesion_it_shows(folder: Path) -> None:
