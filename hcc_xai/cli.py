@@ -126,9 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         "--chosen-on", metavar="WORDS", help="where the recipe was chosen, for the card"
     )
     fit.add_argument("--trunk", default="tf_efficientnet_lite0")
-    fit.add_argument("--size", type=int, default=320)
+    fit.add_argument("--size", type=int, default=384)
     fit.add_argument("--channels", type=int, default=96)
-    fit.add_argument("--decoder", default="separable", help="or full")
+    fit.add_argument("--decoder", default="full", help="or separable")
     fit.add_argument("--recipe", type=Path, help="JSON of a TrainConfig, as `tune` writes it")
     for name in ("epochs", "batch", "window", "seed", "teachers"):
         fit.add_argument(f"--{name}", type=int, help="(of the recipe)")
@@ -152,9 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--fold", type=int, help="left out, to be reported on later")
     search.add_argument("--pretrained", type=Path)
     search.add_argument("--trunk", default="tf_efficientnet_lite0")
-    search.add_argument("--size", type=int, default=320)
+    search.add_argument("--size", type=int, default=384)
     search.add_argument("--channels", type=int, default=96)
-    search.add_argument("--decoder", default="separable", help="or full")
+    search.add_argument("--decoder", default="full", help="or separable")
     for name in ("epochs", "batch", "window", "seed"):
         search.add_argument(f"--{name}", type=int, help="(of the recipe)")
     search.set_defaults(run=_tune)
@@ -487,10 +487,10 @@ def _commands(runs: str) -> tuple[str, ...]:
     """What makes the bundle and its figures again, for the card."""
     return (
         "python scripts/lesion_folder.py KINDS LESIONS",
-        "python -m hcc_xai train --data LESIONS --out PRE --epochs 10 --pretrained "
-        "tf_efficientnet_lite0.safetensors",
-        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 --pretrained "
-        "PRE/all/best.safetensors --licence cc-by-4.0",
+        "python -m hcc_xai train --data LESIONS --out PRE --epochs 10 --rate 0.002 --level 0 "
+        "--average 0.99 --pretrained tf_efficientnet_lite0.safetensors",
+        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 --teachers 2 "
+        "--pretrained PRE/all/best.safetensors --licence cc-by-4.0",
         f"python -m hcc_xai evaluate --data DATA --folds {runs} --out REPORT "
         f"--card {runs}/all/bundle",
         f"python -m hcc_xai check-methods --data DATA --folds {runs} --out REPORT "

@@ -58,16 +58,16 @@ class TrainConfig:
         validation: share of the images held back to choose the epoch; 0 takes the last one.
     """
 
-    epochs: int = 20
+    epochs: int = 45
     batch: int = 16
-    window: int = 224
-    rate: float = 2e-3
-    level: float = 0.0
+    window: int = 256
+    rate: float = 1e-3
+    level: float = 0.8
     decay: float = 0.02
-    average: float = 0.99
+    average: float = 0.998
     evidence: float = 1.0
-    pixels: float = 2.0
-    over: float = 0.5
+    pixels: float = 1.0
+    over: float = 0.6
     teachers: int = 0
     validation: float = 0.0
     seed: int = 0
