@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from hcc_xai.analysis import Analyzer
 from hcc_xai.images import Image, read
+from hcc_xai.network import sector_of
 from hcc_xai.phantom import make, random_spec
 
 COLUMNS = ("forward_ms", "maps_ms", "analyze_ms", "two_pass_ms")
@@ -67,11 +68,9 @@ def _runs(
     x = torch.from_numpy(inputs)[:, None].to(analyzer.device)
 
     def forward() -> object:
-        with (
-            torch.inference_mode(),
-            torch.autocast(x.device.type, torch.float16, enabled=x.device.type == "cuda"),
-        ):
-            return analyzer.network(x)
+        with torch.inference_mode():
+            shared, _ = analyzer._features(x, half=x.device.type == "cuda")
+            return analyzer.network.heads(shared, sector_of(x))
 
     def analyze() -> object:
         answers = analyzer.analyze(list(pictures))

@@ -24,6 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from hcc_xai import draw
@@ -275,10 +276,8 @@ class _Run:
 
     def average(self, keep: float) -> None:
         """Move the averaged weights on by a step; `keep` is the old ones' share."""
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                [mean for mean, _ in self._means], [new for _, new in self._means], 1 - keep
-            )
+        update = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
+        update([mean for mean, _ in self._means], [new for _, new in self._means], 0)
 
     def train_mode(self) -> None:
         """Training mode; the norms of frozen stages keep their statistics."""
