@@ -129,8 +129,7 @@ class Network(nn.Module):
         """The shared map, and what the trunk saw in a few hundred numbers: the mean of every
         channel of every level over the sector, and its root mean square. (B, C, S/4, S/4) and
         (B, D); the gate reads the second."""
-        grey = torch.where(x >= 0, (x - self.config.mean) / self.config.std, 0.0)
-        found = self.trunk(grey.contiguous(memory_format=torch.channels_last))
+        found = self._see(x)
         levels = [lateral(found[i]) for lateral, i in zip(self.lateral, self.levels, strict=True)]
         top = levels[-1]
         for merge, level in zip(reversed(self.merge), reversed(levels[:-1]), strict=True):
@@ -142,6 +141,15 @@ class Network(nn.Module):
         if top.shape[-2:] != size:  # a trunk without a level at a quarter of the input
             top = F.interpolate(top, size=size, mode="bilinear", align_corners=False)
         return self.last(top) * sector_of(x), _summary(found, x)
+
+    def summary(self, x: Tensor) -> Tensor:
+        """As `features_and_summary` gives it, without the rest of the network."""
+        return _summary(self._see(x), x)
+
+    def _see(self, x: Tensor) -> list[Tensor]:
+        grey = torch.where(x >= 0, (x - self.config.mean) / self.config.std, 0.0)
+        levels: list[Tensor] = self.trunk(grey.contiguous(memory_format=torch.channels_last))
+        return levels
 
     def heads(
         self, shared: Tensor, sector: Tensor, lesion: Tensor | None = None, *, held: bool = True

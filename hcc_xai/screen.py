@@ -8,7 +8,9 @@ from within the sector.
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,8 @@ def gather(data: str | Path, kinds: str | Path, size: int, *, seed: int = 0) -> 
         paths = [row["path"] for row in rows if row["kind"] == kind]
         for path in rng.permutation(paths)[:MOST]:
             items.append((Path(kinds) / str(path), kind, -1, "", SMALL))
-    inputs = np.stack([_input(path, size, shape) for path, _, _, _, shape in items])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        inputs = np.stack(list(pool.map(lambda item: _input(item[0], size, item[-1]), items)))
     columns = [np.array(column) for column in zip(*(i[1:] for i in items), strict=True)]
     return Pictures(inputs, *columns)
 
@@ -115,7 +118,7 @@ def within(sector: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def look(analyzer: Analyzer, pictures: Pictures) -> Crowd:
     """What a network sees in them."""
-    return Crowd(pictures, analyzer.in_batches(pictures.inputs, "summary"))
+    return Crowd(pictures, analyzer.summaries(pictures.inputs))
 
 
 def screen(

@@ -83,7 +83,8 @@ def gated(tmp_path: Path, tiny_bundle: Path, tiny):
         frame = Frame.around(find_sector(pixels), size=96)
         grey = pixels if pixels.ndim == 2 else pixels[..., 0]
         inputs.append(frame.to_network(grey / 255.0))
-    summaries = tiny.forward(np.stack(inputs))["summary"]
+    summaries = tiny.summaries(np.stack(inputs))
+    np.testing.assert_allclose(summaries, tiny.forward(np.stack(inputs))["summary"], atol=1e-5)
     gate = fit(summaries, [LIVER] * 60 + ["screenshot"] * 60, np.arange(120) % 5)
     shutil.copytree(tiny_bundle, tmp_path / "gated")
     gate.save(tmp_path / "gated" / "gate.safetensors", load_bundle(tiny_bundle).weights_sha256)
