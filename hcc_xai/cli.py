@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--channels", type=int, default=96)
     fit.add_argument("--decoder", default="full", help="or separable")
     fit.add_argument("--recipe", type=Path, help="JSON of a TrainConfig, as `tune` writes it")
-    for name in ("epochs", "batch", "window", "seed", "teachers"):
+    for name in ("epochs", "batch", "window", "seed", "soup"):
         fit.add_argument(f"--{name}", type=int, help="(of the recipe)")
     for name in ("rate", "level", "decay", "average", "evidence", "pixels", "over", "validation"):
         fit.add_argument(f"--{name}", type=float, help="(of the recipe)")
@@ -489,7 +489,7 @@ def _commands(runs: str) -> tuple[str, ...]:
         "python scripts/lesion_folder.py KINDS LESIONS",
         "python -m hcc_xai train --data LESIONS --out PRE --epochs 10 --rate 0.002 --level 0 "
         "--average 0.99 --pretrained tf_efficientnet_lite0.safetensors",
-        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 --teachers 2 "
+        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 --soup 2 "
         "--pretrained PRE/all/best.safetensors --licence cc-by-4.0",
         f"python -m hcc_xai evaluate --data DATA --folds {runs} --out REPORT "
         f"--card {runs}/all/bundle",

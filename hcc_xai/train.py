@@ -37,9 +37,8 @@ from hcc_xai.explain import KINDS
 from hcc_xai.losses import losses
 from hcc_xai.metrics import dice
 from hcc_xai.network import Network, NetworkConfig, sector_of
-from hcc_xai.teachers import ask, distance, load_teachers, mean_weights
 
-_LEARN = 0.18  # of the epochs, for the network that learns from teachers
+_SETTLE = 24  # batches from which averaged weights get the statistics of their norms
 _WORKERS = 4  # processes that make batches for a GPU
 _ENOUGH = 0.4  # share of the lesion in a view that its grade can be told from
 
@@ -54,8 +53,7 @@ class TrainConfig:
         level: share of the training through which the rate stays, before it falls along half a
             cosine. average: of the weights, from step to step. evidence: weight of that loss.
             pixels, over: see `losses`.
-        teachers: how many networks are trained first, whose mean answers count as much as the
-            truth. The one that learns from them takes 18 % of the epochs, at half the rate.
+        soup: of how many networks, whose seeds follow each other, the weights are averaged.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
     """
 
@@ -69,23 +67,17 @@ class TrainConfig:
     evidence: float = 1.0
     pixels: float = 1.0
     over: float = 0.6
-    teachers: int = 0
+    soup: int = 1
     validation: float = 0.0
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-    def pupil(self) -> TrainConfig:
-        """For the network that learns from teachers."""
-        return replace(self, epochs=max(1, round(_LEARN * self.epochs)), rate=self.rate / 2)
-
     @property
     def all_epochs(self) -> int:
-        """The teachers' as well."""
-        if not self.teachers:
-            return self.epochs
-        return self.teachers * self.epochs + self.pupil().epochs
+        """Of all its networks."""
+        return self.soup * self.epochs
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> TrainConfig:
@@ -120,12 +112,12 @@ def train(
         pretrained: see `load_pretrained`; the trunk's stages up to a quarter of the input stay as
             they are.
         cache: folder for decoded, cropped pictures, shared by all trainings.
-        report: is told one line an epoch, of teachers too. watch: is given the epoch's figures (not
-            of teachers), and may raise to stop.
+        report: is told one line an epoch. watch: is given the epoch's figures (not in a soup), and
+            may raise to stop.
 
     Returns:
         Path of the averaged weights that are best in validation (or last, without one), float32
-        safetensors.
+        safetensors. A soup's networks each hold back their own images.
 
     Raises:
         DataError: no records, a label the network does not know, a state of another recipe in
@@ -141,16 +133,19 @@ def train(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     keep_memory()
+    if recipe.soup > 1:
+        paths = []
+        for index in range(recipe.soup):
+            own = replace(recipe, soup=1, seed=recipe.seed + index)
+            where = (folder, records, out / f"network-{index}")
+            one = partial(train, *where, network=network, recipe=own, report=report)
+            paths.append(one(pretrained=pretrained, cache=cache))
+        samples = cached_samples(folder, records, size=network.size, cache=cache)
+        state = soup(paths, samples, _Run(out, network, recipe, pretrained))
+        _write(out / "best.safetensors", state, {"soup": recipe.soup})
+        return out / "best.safetensors"
     fitted, held = hold_back(records, share=recipe.validation, seed=recipe.seed)
-    taught: list[Path] = []
-    for index in range(recipe.teachers):
-        own = replace(recipe, teachers=0, validation=0.0, seed=recipe.seed + index)
-        where = (folder, fitted, out / f"teacher-{index}")
-        one = partial(train, *where, network=network, recipe=own, report=report)
-        taught.append(one(pretrained=pretrained, cache=cache))
-    if taught:
-        recipe = recipe.pupil()
-    run = _Run.start(out, network, recipe, pretrained, taught)
+    run = _Run.start(out, network, recipe, pretrained)
     fitted_samples = cached_samples(folder, fitted, size=network.size, cache=cache)
     held_samples = cached_samples(folder, held, size=network.size, cache=cache)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -201,7 +196,7 @@ class _Run:
     def __init__(
         self, out: Path, network: NetworkConfig, recipe: TrainConfig, pretrained: str | Path | None
     ) -> None:
-        torch.manual_seed(0)  # one start for all seeds: the mean of teachers needs it
+        torch.manual_seed(0)  # one start for all seeds: their mean needs it
         self.out, self.recipe, self.device = out, recipe, pick_device()
         self.network = Network(network).to(self.device).to(memory_format=torch.channels_last)
         self.averaged = Network(network).to(self.device).to(memory_format=torch.channels_last)
@@ -210,7 +205,6 @@ class _Run:
             self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True
         )
         self._means = [(mean, new) for mean, new in pairs if mean.is_floating_point()]
-        self.teachers: list[Network] = []
         self.frozen: set[str] = set()
         if pretrained is not None:
             self.frozen = early(self.network)
@@ -238,16 +232,12 @@ class _Run:
         network: NetworkConfig,
         recipe: TrainConfig,
         pretrained: str | Path | None,
-        taught: Sequence[Path],
     ) -> _Run:
         run = cls(out, network, recipe, pretrained)
-        run.teachers = load_teachers(taught, network, run.device)
         if (out / "last.safetensors").is_file():
             run._resume()
         else:
-            if taught:
-                run.network.load_state_dict(mean_weights(taught))
-            elif pretrained is not None:
+            if pretrained is not None:
                 load_pretrained(run.network, pretrained)
             run.averaged.load_state_dict(run.network.state_dict())
         return run
@@ -310,6 +300,33 @@ class _Run:
         }
         _write(self.out / "last.safetensors", state, about)
         (self.out / "curves.json").write_text(json.dumps(self.rows, indent=1), encoding="utf-8")
+
+
+def soup(paths: Sequence[Path], samples: Sequence[Sample], run: _Run) -> dict[str, Tensor]:
+    """Mean weights of networks that were trained from one start (Wortsman et al. 2022), with the
+    statistics of their norms taken anew from views as in training (Izmailov et al. 2018).
+
+    Args:
+        paths: float32 safetensors. samples: what they were trained on. run: of the same network
+        and recipe; its network becomes the mean.
+    """
+    states = [load_file(str(path)) for path in paths]
+    mean = dict(states[0])
+    for name, value in mean.items():
+        if value.is_floating_point():
+            mean[name] = torch.stack([state[name] for state in states]).mean(0)
+    run.network.load_state_dict(mean)
+    run.train_mode()
+    for module in run.network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d) and module.training:
+            module.reset_running_stats()
+            module.momentum = None  # the mean over all batches
+    rng = np.random.default_rng([run.recipe.seed, run.recipe.epochs])
+    steps = _Steps(samples, _SETTLE, run, rng)
+    with torch.no_grad(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for batch in _batches(steps, run.device, pool):
+            run.network(batch.input.to(run.device))
+    return {name: value.cpu() for name, value in run.network.state_dict().items()}
 
 
 def _write(path: Path, state: dict[str, Tensor], about: dict[str, Any]) -> None:
@@ -409,11 +426,6 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
         total = (
             parts["grade"] + parts["liver"] + parts["lesion"] + recipe.evidence * parts["evidence"]
         )
-        if run.teachers:
-            with mixed(x.device):
-                said = ask(run.teachers, x)
-            parts["teachers"] = distance(out, said, sector)
-            total = 0.5 * total + parts["teachers"]
         run.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -18,8 +18,8 @@ from hcc_xai.phantom import PhantomSpec, make, random_spec, to_dicom
 
 SHAPE = (480, 640)
 SPECS = {
-    "normal": random_spec(21, label="normal", shape=SHAPE),
-    "benign": random_spec(30, label="benign", shape=SHAPE),
+    "normal": random_spec(22, label="normal", shape=SHAPE),
+    "benign": random_spec(24, label="benign", shape=SHAPE),
     "malignant": random_spec(28, label="malignant", shape=SHAPE),
     "malignant_two": random_spec(3, label="malignant", shape=SHAPE),
     "benign_with_text": replace(

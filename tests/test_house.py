@@ -51,7 +51,6 @@ ROOMS = [
     "data",
     "augment",
     "losses",
-    "teachers",
     "train",
     "tune",
     "free_response",

@@ -30,7 +30,6 @@ from hcc_xai.errors import DataError
 from hcc_xai.losses import _tversky, losses
 from hcc_xai.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantom import make, random_spec
-from hcc_xai.teachers import ask, distance, mean_weights
 from hcc_xai.train import TrainConfig, early, hold_back, load_pretrained, make_bundle, train
 
 LABELS = ("normal", "benign", "malignant")
@@ -401,36 +400,54 @@ def test_half_precision_only_where_the_device_computes_in_it(monkeypatch) -> Non
         assert training.mixed(cpu)._enabled == able
 
 
-def test_a_network_learns_from_teachers_of_one_start(folder: Path, tmp_path: Path) -> None:
+def test_a_soup_is_the_mean_of_its_networks_with_norms_of_its_own(
+    folder: Path, tmp_path: Path
+) -> None:
     records = read_index(folder)
-    recipe = TrainConfig(epochs=3, batch=4, window=64, teachers=2)
+    recipe = TrainConfig(epochs=2, batch=4, window=64, soup=2)
     said: list[str] = []
     weights = train(folder, records, tmp_path, network=NETWORK, recipe=recipe, report=said.append)
-    taught = [load_file(tmp_path / f"teacher-{i}" / "best.safetensors") for i in (0, 1)]
-    name = "mask_head.weight"
-    assert not torch.equal(taught[0][name], taught[1][name])
-    assert recipe.all_epochs == len(said) == 7 and sum("teachers" in line for line in said) == 1
-    # The start is their mean, and it moved from there.
-    mean = mean_weights([tmp_path / f"teacher-{i}" / "best.safetensors" for i in (0, 1)])
-    assert torch.allclose(mean[name], (taught[0][name] + taught[1][name]) / 2)
-    moved = (load_file(weights)[name] - mean[name]).abs().max()
-    assert 0 < moved < 0.1 * mean[name].abs().max()
-
-
-def test_the_distance_to_teachers_is_least_where_one_says_what_they_say() -> None:
-    network = Network(replace(NETWORK, decoder="full")).eval()
-    x = torch.rand(2, 1, 64, 64)
-    sector = sector_of(x)
+    assert recipe.all_epochs == len(said) == 4
+    mixed = load_file(weights)
+    made = [load_file(tmp_path / f"network-{i}" / "best.safetensors") for i in (0, 1)]
+    for name in ("mask_head.weight", "grade_head.weight"):
+        assert not torch.equal(made[0][name], made[1][name])
+        assert torch.allclose(mixed[name], (made[0][name] + made[1][name]) / 2)
+    counts = [v for k, v in mixed.items() if k.endswith("num_batches_tracked")]
+    assert counts and all(v == training._SETTLE for v in counts)
+    # The statistics are those of what the mean weights make of views like those in training.
+    network = Network(NETWORK)
+    network.load_state_dict(mixed)
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    samples = cached_samples(folder, records, size=NETWORK.size)
+    views = [
+        augment(s, NETWORK.size, np.random.default_rng(i), window=64, style=samples[0])
+        for i, s in enumerate(samples * 4)
+    ]
+    seen: list[torch.Tensor] = []
+    norms[-1].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     with torch.no_grad():
-        out = network(x)
-        said = ask([network], x)
-        at_home = distance(out, said, sector)
-        for change in (0.5, -0.5):
-            assert distance(out._replace(masks=out.masks + change), said, sector) > at_home
-        grades = out.logits + torch.tensor([1.0, 0, 0])
-        assert distance(out._replace(logits=grades), said, sector) > at_home
-    both = ask([network, network], x)
-    assert torch.allclose(both.masks, out.masks.sigmoid(), atol=1e-6)
+        network.eval()(torch.from_numpy(np.stack([v.input for v in views]))[:, None])
+    own = seen[0].mean((0, 2, 3))
+    away = (norms[-1].running_mean - own).abs() / seen[0].std((0, 2, 3))
+    assert away.max() < 0.15, away
+
+
+def test_a_soup_keeps_the_norms_of_frozen_stages(folder: Path, tmp_path: Path) -> None:
+    start = Network(NETWORK).state_dict()
+    save_file({k: v.contiguous() for k, v in start.items()}, tmp_path / "start.safetensors")
+    weights = train(
+        *(folder, read_index(folder), tmp_path / "run"),
+        network=NETWORK,
+        recipe=TrainConfig(epochs=1, batch=4, window=64, soup=2),
+        pretrained=tmp_path / "start.safetensors",
+    )
+    mixed, network = load_file(weights), Network(NETWORK)
+    frozen = [n for n in early(network) if f"trunk.{n[:-6]}running_mean" in mixed]
+    assert frozen and all(
+        torch.equal(mixed[k], start[k]) for k in (f"trunk.{n[:-6]}running_mean" for n in frozen)
+    )
+    assert any(not torch.equal(mixed[k], start[k]) for k in mixed if k.endswith("running_mean"))
 
 
 def test_too_large_an_outline_costs_more_than_one_as_much_too_small() -> None:
