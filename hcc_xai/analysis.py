@@ -255,8 +255,8 @@ class Analyzer:
         return np.concatenate([self.forward(part)[name] for part in _in_parts(inputs)])
 
     def summaries(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """The `summary` of `forward`, for any number of inputs of any float type, at half its
-        cost. (N, S, S) -> (N, D)."""
+        """The `summary` of `forward`, for any number of inputs of any float type, without the rest
+        of its work. (N, S, S) -> (N, D)."""
         with torch.inference_mode():
             parts = (torch.from_numpy(part)[:, None] for part in _in_parts(inputs))
             found = [self.network.summary(x.to(self.device)).cpu().numpy() for x in parts]
