@@ -129,10 +129,15 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--size", type=int, default=384)
     fit.add_argument("--channels", type=int, default=96)
     fit.add_argument("--decoder", default="full", help="or separable")
-    fit.add_argument("--recipe", type=Path, help="JSON of a TrainConfig, as `tune` writes it")
-    for name in ("epochs", "batch", "window", "seed", "soup"):
+    fit.add_argument(
+        "--recipe",
+        type=Path,
+        help="JSON of a TrainConfig, as `tune` writes it; or a bundle: its own",
+    )
+    for name in ("epochs", "batch", "window", "seed"):
         fit.add_argument(f"--{name}", type=int, help="(of the recipe)")
-    for name in ("rate", "level", "decay", "average", "evidence", "pixels", "over", "validation"):
+    losses = ("grade", "evidence", "pixels", "over")
+    for name in ("rate", "level", "decay", "average", *losses, "validation"):
         fit.add_argument(f"--{name}", type=float, help="(of the recipe)")
     fit.add_argument("--cache", type=Path, help="folder for decoded pictures (OUT/cache)")
     fit.add_argument(
@@ -391,10 +396,7 @@ def _train(options: argparse.Namespace) -> int:
     records = read_index(options.data)
     labels = tuple(options.labels.split(",")) if options.labels else label_order(records)
     network = _network(options, labels)
-    recipe = TrainConfig()
-    if options.recipe:
-        recipe = TrainConfig.from_dict(json.loads(options.recipe.read_text(encoding="utf-8")))
-    recipe = _asked(recipe, options)
+    recipe = _asked(_recipe(options.recipe) if options.recipe else TrainConfig(), options)
     parts: list[int | str | None] = [*(options.fold or ()), *(options.without or ())]
     if options.folds:
         parts = [*sorted({r.fold for r in records}), *parts, None]
@@ -449,6 +451,18 @@ def _network(options: argparse.Namespace, labels: tuple[str, ...]) -> NetworkCon
     )
 
 
+def _recipe(path: Path) -> TrainConfig:
+    from hcc_xai.bundle import load_bundle
+    from hcc_xai.train import TrainConfig
+
+    if not path.is_dir():
+        return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    said = load_bundle(path).config.training
+    return TrainConfig.from_dict(
+        {f.name: said[f.name] for f in fields(TrainConfig) if f.name in said}
+    )
+
+
 def _asked(recipe: TrainConfig, options: argparse.Namespace) -> TrainConfig:
     """The recipe with what the command line says of it."""
     asked = {f.name: getattr(options, f.name, None) for f in fields(recipe)}
@@ -489,8 +503,8 @@ def _commands(runs: str) -> tuple[str, ...]:
         "python scripts/lesion_folder.py KINDS LESIONS",
         "python -m hcc_xai train --data LESIONS --out PRE --epochs 10 --rate 0.002 --level 0 "
         "--average 0.99 --pretrained tf_efficientnet_lite0.safetensors",
-        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 --soup 2 "
-        "--pretrained PRE/all/best.safetensors --licence cc-by-4.0",
+        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 "
+        "--recipe weights/liver-us --pretrained PRE/all/best.safetensors --licence cc-by-4.0",
         f"python -m hcc_xai evaluate --data DATA --folds {runs} --out REPORT "
         f"--card {runs}/all/bundle",
         f"python -m hcc_xai check-methods --data DATA --folds {runs} --out REPORT "

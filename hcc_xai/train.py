@@ -51,9 +51,10 @@ class TrainConfig:
         window: side of what the network is shown of its input in training, see augment.py; the
             whole input where that is smaller.
         level: share of the training through which the rate stays, before it falls along half a
-            cosine. average: of the weights, from step to step. evidence: weight of that loss.
-            pixels, over: see `losses`.
-        soup: of how many networks, whose seeds follow each other, the weights are averaged.
+            cosine. average: of the weights, from step to step. grade, evidence: weights of these
+            losses. pixels, over: see `losses`.
+        soup: what each network of a soup, whose weights are averaged, has of its own, as
+            `({}, {"seed": 1})`; without it one network is trained.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
     """
 
@@ -64,20 +65,28 @@ class TrainConfig:
     level: float = 0.8
     decay: float = 0.02
     average: float = 0.998
+    grade: float = 1.0
     evidence: float = 1.0
     pixels: float = 1.0
     over: float = 0.6
-    soup: int = 1
+    soup: tuple[Mapping[str, Any], ...] = ()
     validation: float = 0.0
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON holds it."""
+        return {**asdict(self), "soup": [dict(own) for own in self.soup]}
+
+    @property
+    def networks(self) -> list[TrainConfig]:
+        """The recipes of its networks, one each. Raises ArgumentError that names an unknown key."""
+        whole = replace(self, soup=()).to_dict()
+        return [self.from_dict({**whole, **own}) for own in self.soup or ({},)]
 
     @property
     def all_epochs(self) -> int:
         """Of all its networks."""
-        return self.soup * self.epochs
+        return sum(one.epochs for one in self.networks)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> TrainConfig:
@@ -86,7 +95,7 @@ class TrainConfig:
         for key in given:
             if key not in names:
                 raise unknown("key of a recipe", key, names)
-        return cls(**given)
+        return cls(**{**given, "soup": tuple(given.get("soup", ()))})
 
 
 def train(
@@ -133,16 +142,15 @@ def train(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     keep_memory()
-    if recipe.soup > 1:
+    if recipe.soup:
         paths = []
-        for index in range(recipe.soup):
-            own = replace(recipe, soup=1, seed=recipe.seed + index)
+        for index, own in enumerate(recipe.networks):
             where = (folder, records, out / f"network-{index}")
             one = partial(train, *where, network=network, recipe=own, report=report)
             paths.append(one(pretrained=pretrained, cache=cache))
         samples = cached_samples(folder, records, size=network.size, cache=cache)
         state = soup(paths, samples, _Run(out, network, recipe, pretrained))
-        _write(out / "best.safetensors", state, {"soup": recipe.soup})
+        _write(out / "best.safetensors", state, {"soup": recipe.to_dict()["soup"]})
         return out / "best.safetensors"
     fitted, held = hold_back(records, share=recipe.validation, seed=recipe.seed)
     run = _Run.start(out, network, recipe, pretrained)
@@ -423,9 +431,8 @@ def _epoch(run: _Run, samples: Sequence[Sample], pool: ThreadPoolExecutor) -> di
             pixels=recipe.pixels,
             over=recipe.over,
         )
-        total = (
-            parts["grade"] + parts["liver"] + parts["lesion"] + recipe.evidence * parts["evidence"]
-        )
+        total = recipe.grade * parts["grade"] + parts["liver"] + parts["lesion"]
+        total = total + recipe.evidence * parts["evidence"]
         run.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -19,11 +19,11 @@ from hcc_xai.phantom import PhantomSpec, make, random_spec, to_dicom
 SHAPE = (480, 640)
 SPECS = {
     "normal": random_spec(22, label="normal", shape=SHAPE),
-    "benign": random_spec(24, label="benign", shape=SHAPE),
-    "malignant": random_spec(28, label="malignant", shape=SHAPE),
-    "malignant_two": random_spec(3, label="malignant", shape=SHAPE),
+    "benign": random_spec(38, label="benign", shape=SHAPE),
+    "malignant": random_spec(30, label="malignant", shape=SHAPE),
+    "malignant_two": random_spec(364, label="malignant", shape=SHAPE),
     "benign_with_text": replace(
-        random_spec(20, label="benign", shape=SHAPE),
+        random_spec(40, label="benign", shape=SHAPE),
         text_outside=True,
         calipers=True,
         tint=(0.92, 0.97, 1.0),

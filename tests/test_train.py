@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import hcc_xai.train as training
-from hcc_xai import load
+from hcc_xai import cli, load
 from hcc_xai.augment import Shares, View, augment, quantiles
 from hcc_xai.data import (
     LESION,
@@ -114,11 +114,12 @@ def test_training_lowers_what_it_minimises_and_makes_a_bundle_that_answers(
         tmp_path / "bundle",
         name="toy",
         network=NETWORK,
-        training={"data": "phantoms"},
+        training={"data": "phantoms", **recipe.to_dict()},
         licence="cc0-1.0",
         examples=pictures[:3],
     )
     analyzer = load(made, device="cpu")
+    assert cli._recipe(made) == recipe  # a bundle says how to train another
     answer = analyzer.analyze(pictures[0])
     assert set(answer.probabilities) == set(LABELS)
     assert all(value > 0 for value in analyzer.config.scales.values())
@@ -126,6 +127,18 @@ def test_training_lowers_what_it_minimises_and_makes_a_bundle_that_answers(
         "en": "malignant liver mass",
         "es": "masa hepática maligna",
     }
+
+
+def test_a_grade_that_does_not_count_is_not_learnt(folder: Path, tmp_path: Path) -> None:
+    heads = []
+    for grade in (0.0, 0.4):
+        recipe = TrainConfig(epochs=1, batch=4, window=64, decay=0.0, evidence=0.0, grade=grade)
+        out = tmp_path / str(grade)
+        train(folder, read_index(folder), out, network=NETWORK, recipe=recipe)
+        heads.append(load_file(out / "last.safetensors")["network/grade_head.weight"])
+    torch.manual_seed(0)  # as a training starts
+    start = Network(NETWORK).state_dict()["grade_head.weight"]
+    assert torch.equal(heads[0], start) and not torch.equal(heads[1], start)
 
 
 def test_grades_g1_to_g3_train_the_same_way(folder: Path, tmp_path: Path) -> None:
@@ -404,10 +417,16 @@ def test_a_soup_is_the_mean_of_its_networks_with_norms_of_its_own(
     folder: Path, tmp_path: Path
 ) -> None:
     records = read_index(folder)
-    recipe = TrainConfig(epochs=2, batch=4, window=64, soup=2)
+    soup = ({"seed": 1}, {"epochs": 1, "grade": 0.4})
+    recipe = TrainConfig(epochs=2, batch=4, window=64, soup=soup)
+    assert TrainConfig.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert [(one.epochs, one.seed, one.grade, one.soup) for one in recipe.networks] == [
+        (2, 1, 1.0, ()),
+        (1, 0, 0.4, ()),
+    ]
     said: list[str] = []
     weights = train(folder, records, tmp_path, network=NETWORK, recipe=recipe, report=said.append)
-    assert recipe.all_epochs == len(said) == 4
+    assert recipe.all_epochs == len(said) == 3
     mixed = load_file(weights)
     made = [load_file(tmp_path / f"network-{i}" / "best.safetensors") for i in (0, 1)]
     for name in ("mask_head.weight", "grade_head.weight"):
@@ -439,7 +458,7 @@ def test_a_soup_keeps_the_norms_of_frozen_stages(folder: Path, tmp_path: Path) -
     weights = train(
         *(folder, read_index(folder), tmp_path / "run"),
         network=NETWORK,
-        recipe=TrainConfig(epochs=1, batch=4, window=64, soup=2),
+        recipe=TrainConfig(epochs=1, batch=4, window=64, soup=({}, {"seed": 1})),
         pretrained=tmp_path / "start.safetensors",
     )
     mixed, network = load_file(weights), Network(NETWORK)
