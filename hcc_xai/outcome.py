@@ -50,6 +50,8 @@ def predict(
         if not sector.any():
             raise DataError(f"{record.name}: its sector is empty")
         rows.append(measure_answer(record, answer, truth, sector))
+        inputs.append(bare(answer))
+        owners.append((rows[-1], "bare"))
         if rows[-1]["has_liver"]:
             for key, picture in painted(answer, truth).items():
                 inputs.append(picture)
@@ -58,16 +60,25 @@ def predict(
                 inputs.append(picture)
                 owners.append((rows[-1], "looks"))
     if inputs:
-        logits = analyzer.forward(np.stack(inputs))["logits"].astype(np.float64)
-        odds = np.exp(logits - logits.max(1, keepdims=True))
         labels = analyzer.config.network.labels
-        for (row, key), chances in zip(owners, odds / odds.sum(1, keepdims=True), strict=True):
-            chance = float(chances[labels.index(row["label"])])
-            if key == "looks":
-                row[key].append([chance, labels[int(chances.argmax())] == row["answer"]])
+        logits = analyzer.forward(np.stack(inputs))["logits"].astype(np.float64).tolist()
+        for (row, key), said in zip(owners, logits, strict=True):
+            chances = _chances(dict(zip(labels, said, strict=True)))
+            if key == "bare":
+                row[key] = chances
+            elif key == "looks":
+                stayed = max(chances, key=chances.__getitem__) == row["answer"]
+                row[key].append([chances[row["label"]], stayed])
             else:
-                row[key] = chance
+                row[key] = chances[row["label"]]
     return rows
+
+
+def bare(answer: Analysis) -> NDArray[np.float32]:
+    """The network's input with the whole sector painted over in its mean: of the scan only its
+    outline is left. (S, S)."""
+    grey, sector = answer.frame.to_network(answer.image.grey), answer.frame.network_sector
+    return np.where(sector, grey[sector].mean(), grey).astype(np.float32)
 
 
 def gather_looks(
@@ -123,7 +134,8 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
 
     Shares are of a map's positive part in the pixels of the file: lesion, liver (the rest of it),
     rest of the sector, outside, by the true outlines; "truth" are the maps of the true label,
-    "answer" those of the answer. `found`: [pixels, of these in the true lesion, mean probability]
+    "answer" those of the answer. `bare`: probabilities of each label with the sector painted over.
+    `found`: [pixels, of these in the true lesion, mean probability]
     of each part of the found lesion mask. `looks`: [probability of the true label, whether the
     answer stayed] with each of three scanners' looks around the lesion.
     """
@@ -168,6 +180,7 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
             w: {k: _points(h, lesion) if some else None for k, h in maps.items()}
             for w, maps in heats.items()
         },
+        "bare": None,
         "hidden": None,
         "elsewhere": None,
         "looks": [],

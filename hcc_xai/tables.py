@@ -30,7 +30,7 @@ _TABLE: tuple[_Group, ...] = (
         ),
     ),
     (
-        "Baselines: what the frame or the size alone would reach",
+        "Baselines: what the frame, the size, or a scan without content would reach",
         (
             ("frame_accuracy", "frame alone: accuracy"),
             ("frame_macro_auroc", "frame alone: macro AUROC"),
@@ -42,6 +42,11 @@ _TABLE: tuple[_Group, ...] = (
                 "size of the true lesion alone: AUROC malignant against benign, over all",
             ),
             ("size_auroc_within", "size of the true lesion alone: the same within frame size"),
+            ("bare_accuracy", "sector painted over: accuracy"),
+            ("bare_macro_auroc", "sector painted over: macro AUROC"),
+            ("bare_macro_average_precision", "sector painted over: macro average precision"),
+            ("bare_auroc", "sector painted over: AUROC malignant against benign, over all"),
+            ("bare_auroc_within", "sector painted over: the same within frame size"),
         ),
     ),
     (

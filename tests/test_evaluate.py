@@ -37,7 +37,7 @@ from hcc_xai.evaluate import (
     stratum_bundles,
 )
 from hcc_xai.explain import KINDS
-from hcc_xai.outcome import gather_looks, other_looks, painted, predict
+from hcc_xai.outcome import bare, gather_looks, other_looks, painted, predict
 from hcc_xai.probe import _figures, _probe
 from hcc_xai.summary import frame_baseline, summarise
 from hcc_xai.tables import show, table_markdown
@@ -238,6 +238,17 @@ def test_who_reads_the_frame_is_found_out_within_it_and_the_baseline_does_as_wel
     assert found["720x576"]["auroc"]["value"] == 0.5
 
 
+def test_what_the_outline_of_the_scan_tells_is_a_baseline() -> None:
+    rows = make_rows(knows)
+    assert "bare_auroc" not in summarise(rows, resamples=5)["figures"]  # rows of an older version
+    told = make_rows(reads_the_frame)
+    rows = [{**row, "bare": other["probabilities"]} for row, other in zip(rows, told, strict=True)]
+    s, alone = summarise(rows, resamples=5), summarise(told, resamples=5)
+    assert value(s, "auroc") == 1 and value(s, "bare_auroc_within") == 0.5
+    for name in ("accuracy", "macro_auroc", "macro_average_precision", "auroc"):
+        assert value(s, f"bare_{name}") == value(alone, name)
+
+
 def test_figures_of_outlines_evidence_and_behaviour_by_hand() -> None:
     rows = make_rows(knows, n=120)
     s = summarise(rows, resamples=50)
@@ -371,6 +382,9 @@ def test_rows_say_what_the_analysis_says(
         assert sum(p[0] for p in row["found"]) == pytest.approx(answer.masks["lesion"].sum(), abs=8)
         inside = (answer.masks["lesion"] & lesion).sum()
         assert sum(p[1] for p in row["found"]) == pytest.approx(inside, abs=8)
+        said = model.forward(bare(answer)[None])["logits"][0].astype(float)
+        odds = np.exp(said - said.max())
+        assert list(row["bare"].values()) == pytest.approx(odds / odds.sum(), abs=1e-5)
         if row["hidden"] is not None:
             pictures = painted(answer, truth)
             logits = model.forward(pictures["hidden"][None])["logits"][0].astype(float)
@@ -393,6 +407,9 @@ def test_painting_changes_the_lesion_and_nothing_else(data: Path, bundles: dict[
     changed = pictures["elsewhere"] != before
     assert not (changed & lesion).any() and not (changed & ~liver).any()
     assert 0.9 * lesion.sum() < changed.sum() <= lesion.sum()
+    empty, sector = bare(answer), answer.frame.network_sector
+    assert np.ptp(empty[sector]) == 0 < np.ptp(before[sector])
+    assert (empty == before)[~sector].all()
 
 
 def test_a_stopped_run_goes_on_and_another_network_starts_anew(
