@@ -171,16 +171,15 @@ def _malignant(t: Table, prefix: str, score: Floats) -> None:
 def _baselines(t: Table) -> None:
     """The same, from what the network should not need: the frame, the size of the true lesion, or
     what is left when the sector is painted over."""
-    chances = frame_baseline(t.rows, t.labels)
-    if chances is not None:
-        t.rate("frame_accuracy", chances.argmax(1) == t.index)
-        _ranking(t, "frame_", chances)
+    bare = None
+    if all(row.get("bare") for row in t.rows):
+        bare = np.array([[row["bare"][label] for label in t.labels] for row in t.rows])
+    for prefix, chances in (("frame_", frame_baseline(t.rows, t.labels)), ("bare_", bare)):
+        if chances is not None:
+            t.rate(f"{prefix}accuracy", chances.argmax(1) == t.index)
+            _ranking(t, prefix, chances)
     if {"benign", "malignant"} <= set(t.labels):
         _malignant(t, "size_", t.column("lesion_share"))
-    if all(row.get("bare") for row in t.rows):
-        chances = np.array([[row["bare"][label] for label in t.labels] for row in t.rows])
-        t.rate("bare_accuracy", chances.argmax(1) == t.index)
-        _ranking(t, "bare_", chances)
 
 
 def frame_baseline(rows: Sequence[Row], labels: Sequence[str]) -> Floats | None:
