@@ -32,6 +32,7 @@ from hcc_xai.analysis import Analyzer, pick_device
 from hcc_xai.augment import View, augment
 from hcc_xai.bundle import BundleConfig, load_bundle, save_bundle
 from hcc_xai.data import LESION, Record, Sample, cached_samples, plain, sampling_weights
+from hcc_xai.erasure import erase
 from hcc_xai.errors import DataError, unknown
 from hcc_xai.explain import KINDS
 from hcc_xai.losses import losses
@@ -55,6 +56,7 @@ class TrainConfig:
             losses. pixels, over: see `losses`.
         soup: what each network of a soup, whose weights are averaged, has of its own, as
             `({}, {"seed": 1})`; without it one network is trained.
+        erase: directions that tell the scanner, taken out of a soup's grades; see erasure.py.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
     """
 
@@ -70,6 +72,7 @@ class TrainConfig:
     pixels: float = 1.0
     over: float = 0.6
     soup: tuple[Mapping[str, Any], ...] = ()
+    erase: int = 0
     validation: float = 0.0
     seed: int = 0
 
@@ -80,7 +83,7 @@ class TrainConfig:
     @property
     def networks(self) -> list[TrainConfig]:
         """The recipes of its networks, one each. Raises ArgumentError that names an unknown key."""
-        whole = replace(self, soup=()).to_dict()
+        whole = replace(self, soup=(), erase=0).to_dict()
         return [self.from_dict({**whole, **own}) for own in self.soup or ({},)]
 
     @property
@@ -312,7 +315,8 @@ class _Run:
 
 def soup(paths: Sequence[Path], samples: Sequence[Sample], run: _Run) -> dict[str, Tensor]:
     """Mean weights of networks that were trained from one start (Wortsman et al. 2022), with the
-    statistics of their norms taken anew from views as in training (Izmailov et al. 2018).
+    statistics of their norms taken anew from views as in training (Izmailov et al. 2018); then
+    the recipe's directions are erased.
 
     Args:
         paths: float32 safetensors. samples: what they were trained on. run: of the same network
@@ -334,6 +338,8 @@ def soup(paths: Sequence[Path], samples: Sequence[Sample], run: _Run) -> dict[st
     with torch.no_grad(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for batch in _batches(steps, run.device, pool):
             run.network(batch.input.to(run.device))
+    if run.recipe.erase:
+        erase(run.network, samples, run.recipe.erase)
     return {name: value.cpu() for name, value in run.network.state_dict().items()}
 
 

@@ -63,7 +63,7 @@ def tune(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     records = leave_out(read_index(data), fold).records
-    recipe = replace(recipe or TrainConfig(), validation=_HELD, soup=())
+    recipe = replace(recipe or TrainConfig(), validation=_HELD, soup=(), erase=0)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=_NAME,

@@ -51,6 +51,7 @@ ROOMS = [
     "data",
     "augment",
     "losses",
+    "erasure",
     "train",
     "tune",
     "free_response",

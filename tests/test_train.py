@@ -469,6 +469,15 @@ def test_a_soup_keeps_the_norms_of_frozen_stages(folder: Path, tmp_path: Path) -
     assert any(not torch.equal(mixed[k], start[k]) for k in mixed if k.endswith("running_mean"))
 
 
+def test_a_soup_is_erased_as_its_recipe_says(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(training, "erase", lambda network, s, n: asked.append((len(s), n)))
+    recipe = TrainConfig(epochs=1, batch=4, window=64, soup=({}, {"seed": 1}), erase=2)
+    assert [one.erase for one in recipe.networks] == [0, 0]
+    train(folder, read_index(folder), tmp_path, network=NETWORK, recipe=recipe)
+    assert asked == [(12, 2)]
+
+
 def test_too_large_an_outline_costs_more_than_one_as_much_too_small() -> None:
     truth = torch.zeros(1, 32, 32)
     truth[:, 8:24, 8:24] = 1
