@@ -346,10 +346,11 @@ def _left_out(
         for whose, source in (("unseen", {r["name"]: r for r in left_out}), ("seen", out_of_fold)):
             mine = [source[name] for name in names if name in source]
             t = Table(mine, metrics.draws(len(mine), resamples=resamples, seed=seed))
-            t.rate("accuracy", t.answers == t.truth)
-            _ranking(t, "", t.chances)
+            _grades(t)
             _outlines(t)
-            kept = ("auroc_within", "accuracy", "liver_dice", "lesion_dice", "lesion_hit")
+            recalls = (f"recall_{label}" for label in t.labels)
+            outlines = ("liver_dice", "lesion_dice", "lesion_hit")
+            kept = ("auroc_within", "accuracy", "log_loss", *recalls, *outlines)
             row[whose] = {k: t.figures[k].to_dict() for k in kept if k in t.figures}
         found.append(row)
     return found

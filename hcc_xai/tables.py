@@ -161,6 +161,8 @@ def _left_out_table(summary: Summary) -> str:
     names = {
         "auroc_within": "AUROC malignant/benign, within frame size",
         "accuracy": "accuracy",
+        "log_loss": "log loss",
+        **{f"recall_{label}": f"{label} called so" for label in summary["labels"]},
         "liver_dice": "liver Dice",
         "lesion_dice": "lesion Dice",
         "lesion_hit": "lesions hit",

@@ -33,7 +33,7 @@ from hcc_xai.augment import View, augment
 from hcc_xai.bundle import BundleConfig, load_bundle, save_bundle
 from hcc_xai.data import LESION, Record, Sample, cached_samples, plain, sampling_weights
 from hcc_xai.erasure import erase
-from hcc_xai.errors import DataError, unknown
+from hcc_xai.errors import ArgumentError, DataError, unknown
 from hcc_xai.explain import KINDS
 from hcc_xai.losses import losses
 from hcc_xai.metrics import dice
@@ -56,7 +56,8 @@ class TrainConfig:
             losses. pixels, over: see `losses`.
         soup: what each network of a soup, whose weights are averaged, has of its own, as
             `({}, {"seed": 1})`; without it one network is trained.
-        erase: directions that tell the scanner, taken out of a soup's grades; see erasure.py.
+        erase: directions that tell the scanner, taken out of a soup's grades; see erasure.py. One
+        network is a soup of one, `({},)`.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
     """
 
@@ -75,6 +76,10 @@ class TrainConfig:
     erase: int = 0
     validation: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.erase and not self.soup:
+            raise ArgumentError('"erase" needs a "soup"; one network is a soup of one, [{}]')
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -480,6 +480,12 @@ def test_a_frame_size_left_out_is_answered_by_who_never_saw_it(
     )["left_out"]
     assert [(row["stratum"], row["n"]) for row in table] == [("a", 6), ("b", 6), (None, 12)]
     assert table[0]["unseen"]["liver_dice"]["n"] == table[0]["seen"]["liver_dice"]["n"] == 5
+    unseen = table[2]["unseen"]
+    shares = {k: [r["answer"] == k for r in rows if r["label"] == k] for k in ("normal", "benign")}
+    for label, right in shares.items():
+        assert unseen[f"recall_{label}"]["value"] == pytest.approx(np.mean(right))
+    logs = [-np.log(r["probabilities"][r["label"]]) for r in rows]
+    assert unseen["log_loss"]["value"] == pytest.approx(np.mean(logs))
     with pytest.raises(DataError, match="without stratum a, not b"):
         predict_strata({"b": made["a"]}, data, tmp_path / "other")
 

@@ -26,7 +26,7 @@ from hcc_xai.data import (
     read_index,
     sampling_weights,
 )
-from hcc_xai.errors import DataError
+from hcc_xai.errors import ArgumentError, DataError
 from hcc_xai.losses import _tversky, losses
 from hcc_xai.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantom import make, random_spec
@@ -474,6 +474,8 @@ def test_a_soup_is_erased_as_its_recipe_says(folder: Path, tmp_path: Path, monke
     monkeypatch.setattr(training, "erase", lambda network, s, n: asked.append((len(s), n)))
     recipe = TrainConfig(epochs=1, batch=4, window=64, soup=({}, {"seed": 1}), erase=2)
     assert [one.erase for one in recipe.networks] == [0, 0]
+    with pytest.raises(ArgumentError, match="soup of one"):
+        replace(recipe, soup=())
     train(folder, read_index(folder), tmp_path, network=NETWORK, recipe=recipe)
     assert asked == [(12, 2)]
 
