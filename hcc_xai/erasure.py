@@ -23,7 +23,7 @@ from hcc_xai.network import Network
 _LEAST = 5  # images of a class that a frame size needs to take part
 _RIDGE = 0.1  # of the features' mean variance, added to each
 _LESION = 1  # the pool over the lesion
-_ROUNDS = 200
+_ROUNDS, _CLOSE = 1000, 1e-9  # of fitting biases; shares that are alike enough
 Floats = NDArray[np.float64]
 
 
@@ -41,11 +41,13 @@ def erase(network: Network, samples: Sequence[Sample], directions: int) -> None:
     labels = np.array([s.record.label for s in samples])
     strata = np.array([s.record.stratum for s in samples])
     matrix = erasing(pooled[:, _LESION], labels, strata, directions)
+    if np.array_equal(matrix, np.eye(len(matrix))):
+        return
     weight, bias = (x.detach().cpu().double().numpy() for x in network.grade_weights())
     before = np.einsum("npc,kpc->nk", pooled, weight) + bias
     weight[:, _LESION] = weight[:, _LESION] @ matrix
-    after = np.einsum("npc,kpc->nk", pooled, weight)
-    bias = _same_shares(after, before, labels)
+    after = np.einsum("npc,kpc->nk", pooled, weight) + bias
+    bias += _same_shares(after, before, labels)
     with torch.no_grad():
         network.grade_head.weight.copy_(torch.from_numpy(weight.reshape(len(weight), -1)))
         network.grade_head.bias.copy_(torch.from_numpy(bias))
@@ -57,21 +59,22 @@ def erasing(
     """The matrix that weights are multiplied by from the right, (C, C).
 
     Args:
-        features: (N, C). labels, strata: (N,). directions: how many are erased, the one that tells
-            the frame sizes apart best first; fewer where there are no more.
+        features: (N, C). labels, strata: (N,), an empty stratum is not known. directions: how many
+            are erased, the one that tells the frame sizes apart best first; fewer where there are
+            no more.
     """
     centred = features.astype(np.float64)
-    for label in np.unique(labels):
-        centred[labels == label] -= centred[labels == label].mean(0)
     identity = np.eye(centred.shape[1])
     means = []
     for label in np.unique(labels):
-        names, counts = np.unique(strata[labels == label], return_counts=True)
-        if len(names) > 1:
-            for name in names[counts >= _LEAST]:
-                cell = centred[(labels == label) & (strata == name)]
-                means.append(cell.mean(0) * np.sqrt(len(cell)))
-    if not means:
+        mine = labels == label
+        centred[mine] -= centred[mine].mean(0)
+        names, counts = np.unique(strata[mine], return_counts=True)
+        names = names[(counts >= _LEAST) & (names != "")]
+        for name in names if len(names) > 1 else ():
+            cell = centred[mine & (strata == name)]
+            means.append(cell.mean(0) * np.sqrt(len(cell)))
+    if not means or not np.any(centred):
         return identity
     spread = centred.T @ centred / len(centred)
     spread += _RIDGE * np.trace(spread) / len(spread) * identity
@@ -97,14 +100,17 @@ def _pooled(network: Network, samples: Sequence[Sample]) -> Floats:
 
 
 def _same_shares(after: Floats, before: Floats, labels: NDArray[Any]) -> Floats:
-    """Biases, (K,), with which the logits `after` give each label the mean probability that
-    `before` did, every class counting the same."""
+    """What is added to the logits `after`, (K,), so that each label gets the mean probability that
+    `before` gave it, every class counting the same."""
 
     def shares(logits: Floats) -> Floats:
         each = [softmax(logits)[labels == label].mean(0) for label in np.unique(labels)]
         return np.asarray(np.mean(each, axis=0))
 
-    wanted, bias = shares(before), np.zeros(before.shape[1])
+    wanted, added = shares(before), np.zeros(before.shape[1])
     for _ in range(_ROUNDS):
-        bias += np.log(wanted) - np.log(shares(after + bias))
-    return np.asarray(bias - bias.mean())
+        found = shares(after + added)
+        if np.abs(found - wanted).max() < _CLOSE:
+            break
+        added += np.log(wanted) - np.log(found)
+    return np.asarray(added - added.mean())

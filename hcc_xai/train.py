@@ -78,8 +78,10 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.erase, int) or self.erase < 0:
+            raise ArgumentError(f'"erase" is {self.erase!r}; wanted is a number of directions')
         if self.erase and not self.soup:
-            raise ArgumentError('"erase" needs a "soup"; one network is a soup of one, [{}]')
+            raise ArgumentError('"erase" goes beside a "soup"; one network is a soup of one, [{}]')
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -158,7 +160,7 @@ def train(
             paths.append(one(pretrained=pretrained, cache=cache))
         samples = cached_samples(folder, records, size=network.size, cache=cache)
         state = soup(paths, samples, _Run(out, network, recipe, pretrained))
-        _write(out / "best.safetensors", state, {"soup": recipe.to_dict()["soup"]})
+        _write(out / "best.safetensors", state, {"recipe": recipe.to_dict()})
         return out / "best.safetensors"
     fitted, held = hold_back(records, share=recipe.validation, seed=recipe.seed)
     run = _Run.start(out, network, recipe, pretrained)
@@ -262,10 +264,9 @@ class _Run:
         path = str(self.out / "last.safetensors")
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["about"])
-        if (
-            about["recipe"] != self.recipe.to_dict()
-            or about["network"] != self.network.config.to_dict()
-        ):
+        if {**TrainConfig().to_dict(), **about["recipe"]} != self.recipe.to_dict() or about[
+            "network"
+        ] != self.network.config.to_dict():
             raise DataError(f"{self.out} holds a training with another recipe; name another folder")
         self.epoch, self.rows, self.best = about["epoch"], about["rows"], about["best"]
         parts: dict[str, dict[str, Tensor]] = {}

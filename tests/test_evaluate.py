@@ -473,11 +473,12 @@ def test_a_frame_size_left_out_is_answered_by_who_never_saw_it(
     assert stratum_bundles(tmp_path, tmp_path / "made") == made
     rows = predict_strata(made, data, tmp_path)
     assert [r["name"] for r in rows] == [r.name for r in read_index(data)]
-    table = summarise(
+    summary = summarise(
         free_response.nested(read_rows(answered / PREDICTIONS), 0.0),
         left_out=[free_response.judge(r, Outlines(), 0.0) for r in rows],
         resamples=10,
-    )["left_out"]
+    )
+    table = summary["left_out"]
     assert [(row["stratum"], row["n"]) for row in table] == [("a", 6), ("b", 6), (None, 12)]
     assert table[0]["unseen"]["liver_dice"]["n"] == table[0]["seen"]["liver_dice"]["n"] == 5
     unseen = table[2]["unseen"]
@@ -486,6 +487,9 @@ def test_a_frame_size_left_out_is_answered_by_who_never_saw_it(
         assert unseen[f"recall_{label}"]["value"] == pytest.approx(np.mean(right))
     logs = [-np.log(r["probabilities"][r["label"]]) for r in rows]
     assert unseen["log_loss"]["value"] == pytest.approx(np.mean(logs))
+    shown = table_markdown(summary)
+    assert "| log loss | normal called so | benign called so | malignant called so |" in shown
+    assert f"{unseen['log_loss']['value']:.3f} (" in shown
     with pytest.raises(DataError, match="without stratum a, not b"):
         predict_strata({"b": made["a"]}, data, tmp_path / "other")
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import hcc_xai.train as training
@@ -19,6 +20,7 @@ from hcc_xai import cli, load
 from hcc_xai.augment import Shares, View, augment, quantiles
 from hcc_xai.data import (
     LESION,
+    Sample,
     cached_samples,
     leave_out,
     load_sample,
@@ -375,7 +377,7 @@ def test_a_search_keeps_every_trial_and_goes_on_after_a_kill(
 
     import hcc_xai.tune as tuning
 
-    recipe = TrainConfig(epochs=2, batch=4)
+    recipe = TrainConfig(epochs=2, batch=4, soup=({}, {"seed": 1}), erase=1)
     inner = tuning.train
     calls = []
 
@@ -471,13 +473,37 @@ def test_a_soup_keeps_the_norms_of_frozen_stages(folder: Path, tmp_path: Path) -
 
 def test_a_soup_is_erased_as_its_recipe_says(folder: Path, tmp_path: Path, monkeypatch) -> None:
     asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(training, "erase", lambda network, s, n: asked.append((len(s), n)))
+
+    def erased(network: Network, samples: list[Sample], directions: int) -> None:
+        asked.append((len(samples), directions))
+        counts = [b for n, b in network.named_buffers() if n.endswith("num_batches_tracked")]
+        assert all(count == training._SETTLE for count in counts)  # its norms are there
+        torch.nn.init.constant_(network.grade_head.bias, 7.0)
+
+    monkeypatch.setattr(training, "erase", erased)
     recipe = TrainConfig(epochs=1, batch=4, window=64, soup=({}, {"seed": 1}), erase=2)
     assert [one.erase for one in recipe.networks] == [0, 0]
+    weights = train(folder, read_index(folder), tmp_path, network=NETWORK, recipe=recipe)
+    assert asked == [(12, 2)] and (load_file(weights)["grade_head.bias"] == 7).all()
     with pytest.raises(ArgumentError, match="soup of one"):
         replace(recipe, soup=())
-    train(folder, read_index(folder), tmp_path, network=NETWORK, recipe=recipe)
-    assert asked == [(12, 2)]
+    for odd in (-1, 1.5, "1"):
+        with pytest.raises(ArgumentError, match="number of directions"):
+            TrainConfig.from_dict({**recipe.to_dict(), "erase": odd})
+
+
+def test_a_run_goes_on_whose_recipe_lacks_what_is_new(folder: Path, tmp_path: Path) -> None:
+    recipe = TrainConfig(epochs=1, batch=4, window=64)
+    start = (folder, read_index(folder), tmp_path)
+    train(*start, network=NETWORK, recipe=recipe)
+    last = tmp_path / "last.safetensors"
+    with safe_open(str(last), framework="pt") as file:
+        about = json.loads(file.metadata()["about"])
+    del about["recipe"]["erase"]
+    save_file(load_file(last), last, {"about": json.dumps(about)})
+    said: list[str] = []
+    train(*start, network=NETWORK, recipe=recipe, report=said.append)
+    assert not said  # it had ended
 
 
 def test_too_large_an_outline_costs_more_than_one_as_much_too_small() -> None:
