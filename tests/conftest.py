@@ -17,6 +17,7 @@ from hcc_xai.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantom import make, random_spec
 
 LABELS = ("normal", "benign", "malignant")
+_WIDE = "\n".join("|" + f" {cell} |" * 12 for cell in ("frame", "---", "1024x768"))  # a table
 
 
 def make_tiny(folder: Path, *, seed: int = 0) -> Path:
@@ -46,7 +47,7 @@ def make_tiny(folder: Path, *, seed: int = 0) -> Path:
         scales={"grad-cam++": 0.5, "contribution": 0.01},
     )
     return save_bundle(
-        folder, config, network.state_dict(), "# tiny\n\nRandom weights, for tests.\n"
+        folder, config, network.state_dict(), f"# tiny\n\nRandom weights, for tests.\n\n{_WIDE}"
     )
 
 

@@ -484,3 +484,13 @@ def test_the_model_tab_shows_the_card(visit: Open) -> None:
     page.get_by_role("tab", name="Model").click()
     expect(page.locator("#card")).to_contain_text("Random weights, for tests.")
     expect(page.locator("#facts")).to_contain_text("mobilenetv3_small_050")
+
+
+def test_a_wide_table_of_the_card_is_moved_sideways_on_a_phone(visit: Open) -> None:
+    page = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.get_by_role("tab", name="Model").click()
+    cell = page.locator("#card td", has_text="1024x768").last
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    assert box is not None and box["height"] < 40  # a word is not broken into its letters
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
