@@ -33,6 +33,7 @@ import httpx
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from page_server import Served, alike, serve
+from starlette.responses import FileResponse
 
 from hcc_xai import METHODS, auditing, draw, images, pixels, words
 from hcc_xai.analysis import Analyzer, load
@@ -294,6 +295,39 @@ def bad_files() -> dict[str, bytes]:
         "archive.zip": b"PK\3\4" + bytes(100),
         "short.dcm": bytes(128) + b"DICM" + bytes(10),
     }
+
+
+def test_a_file_that_goes_while_it_is_fetched_is_not_here_and_anything_else_is_a_fault(
+    tmp_path: Path,
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    def fetch(path: str, app: Any) -> list[int]:
+        sent.clear()
+        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+        asyncio.run(service.Guard(app)(scope, receive, send))
+        return [m["status"] for m in sent if m["type"] == "http.response.start"]
+
+    gone = FileResponse(tmp_path / "name_of_a_patient.png")
+    assert fetch("/gradio_api/file=/tmp/a.png", gone) == [404]
+    assert b"patient" not in b"".join(m.get("body", b"") for m in sent)
+
+    async def broken(*given: Any) -> None:
+        raise RuntimeError("another fault")
+
+    async def half(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await gone(scope, receive, send)
+
+    for path, app in (("/file=/a", broken), ("/file=/a", half), ("/config", gone)):
+        with pytest.raises(RuntimeError):
+            fetch(path, app)
 
 
 @pytest.mark.parametrize("name", bad_files())

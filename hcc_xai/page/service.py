@@ -78,8 +78,8 @@ def randomise_addresses() -> None:
 
 
 class Guard:
-    """ASGI middleware: closes routes the page does not need, and keeps browsers from storing or
-    fetching elsewhere."""
+    """ASGI middleware: closes routes the page does not need, keeps browsers from storing or
+    fetching elsewhere, and says of a file that has just gone no more than that."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
@@ -92,19 +92,33 @@ class Guard:
             return
         route, _, file = scope["path"].partition("/file=")
         if any(closed in route for closed in _CLOSED) or file.startswith("http"):
-            await send({"type": "http.response.start", "status": 404, "headers": list(_HEADERS)})
-            await send({"type": "http.response.body", "body": b"Not here."})
+            await _not_here(send)
             return
+        started = False
 
         async def marked(message: _Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = [*message.get("headers", ()), *_HEADERS]
                 if file:  # no patient's picture in the browser's cache on disk
                     headers.append((b"cache-control", b"no-store"))
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self.app(scope, receive, marked)
+        try:
+            await self.app(scope, receive, marked)
+        except RuntimeError as error:
+            # Who leaves while a picture is on its way takes it along: no fault, and its name is
+            # nothing for a log.
+            if started or not file or not isinstance(error.__context__, FileNotFoundError):
+                raise
+            await _not_here(send)
+
+
+async def _not_here(send: _Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": list(_HEADERS)})
+    await send({"type": "http.response.body", "body": b"Not here."})
 
 
 def blocks_settings() -> dict[str, Any]:
