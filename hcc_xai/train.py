@@ -264,9 +264,8 @@ class _Run:
         path = str(self.out / "last.safetensors")
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["about"])
-        if {**TrainConfig().to_dict(), **about["recipe"]} != self.recipe.to_dict() or about[
-            "network"
-        ] != self.network.config.to_dict():
+        recipe = {**TrainConfig().to_dict(), **about["recipe"]}  # of an older version, perhaps
+        if recipe != self.recipe.to_dict() or about["network"] != self.network.config.to_dict():
             raise DataError(f"{self.out} holds a training with another recipe; name another folder")
         self.epoch, self.rows, self.best = about["epoch"], about["rows"], about["best"]
         parts: dict[str, dict[str, Tensor]] = {}
