@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from hcc_xai.calibration import softmax
 from hcc_xai.errors import ArgumentError, BundleError
 
 LIVER = "liver-ultrasound"
@@ -66,8 +67,7 @@ class Gate:
         """Both scores and the kinds' probabilities. (N, D) -> (N, 2), (N, M)."""
         x = (np.asarray(summaries, np.float64) - self.mean) / self.spread
         logits = x @ self.weight.T.astype(np.float64) + self.bias
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        chances = odds / odds.sum(1, keepdims=True)
+        chances = softmax(logits)
         liver = np.clip(chances[:, 0], 1e-9, 1 - 1e-9)
         away = x - self.centre
         inside = away @ self.basis.T.astype(np.float64)  # (N, P), unit variance on liver images

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hcc_xai.analysis import Analyzer
 from hcc_xai.behaviour import Look, hidden_and_elsewhere, look_of, with_look
+from hcc_xai.calibration import softmax
 from hcc_xai.data import LESION, Record, image_path, read_sector, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.explain import KINDS
@@ -189,9 +190,7 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
 
 def _chances(logits: Mapping[str, float]) -> dict[str, float]:
     """Raw probabilities: those of the painted pictures are raw too, whatever the bundle holds."""
-    values = np.array(list(logits.values()))
-    odds = np.exp(values - values.max())
-    return dict(zip(logits, (odds / odds.sum()).tolist(), strict=True))
+    return dict(zip(logits, softmax(np.array(list(logits.values()))).tolist(), strict=True))
 
 
 def frame_features(grey: NDArray[np.float32], sector: Mask) -> dict[str, float]:

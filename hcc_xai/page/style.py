@@ -301,7 +301,8 @@ footer { margin: 0 !important; padding: 2px 0 6px !important; font-size: 11px !i
   border-bottom: 1px solid #2a323c; }
 #card h1 { font-size: 20px; margin-top: 4px; } #card h2 { font-size: 16px; } #card h3 { font-size: 14px; }
 #card table { display: block; overflow-x: auto; border: 0 !important; }
-#card table th, #card table td { border-color: #2a3138 !important; padding: 3px 10px; overflow-wrap: break-word; word-break: normal; min-width: 6em; }
+#card table th, #card table td { border-color: #2a3138 !important; padding: 3px 10px;
+  overflow-wrap: break-word; word-break: normal; min-width: 6em; }
 
 @media (max-width: 900px) {
   #work { --stage: clamp(240px, 76vw, 560px); flex-direction: column; }
