@@ -6,27 +6,27 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.9.0"
+from hcc_xai.version import __version__
 
 if TYPE_CHECKING:
-    from hcc_xai.analysis import Analyzer, load
-    from hcc_xai.auditing import Audit, audit
+    from hcc_xai.analysis.analyzer import Analyzer, load
+    from hcc_xai.analysis.result import Analysis, Evidence, Flag
+    from hcc_xai.auditing.audit import Audit, audit
     from hcc_xai.errors import HccXaiError
-    from hcc_xai.explain import METHODS, Explanation, Method, agreement
-    from hcc_xai.images import Image, Region, read
-    from hcc_xai.lirads import Suggestion
-    from hcc_xai.measure import Lesion
-    from hcc_xai.result import Analysis, Evidence, Flag
+    from hcc_xai.explain.methods import METHODS, Explanation, Method, agreement
+    from hcc_xai.findings.lesions import Lesion
+    from hcc_xai.findings.lirads import Suggestion
+    from hcc_xai.imaging.read import Image, Region, read
 
 _HOMES = {
-    "auditing": ("Audit", "audit"),
-    "analysis": ("Analyzer", "load"),
-    "result": ("Analysis", "Evidence", "Flag"),
+    "auditing.audit": ("Audit", "audit"),
+    "analysis.analyzer": ("Analyzer", "load"),
+    "analysis.result": ("Analysis", "Evidence", "Flag"),
     "errors": ("HccXaiError",),
-    "explain": ("METHODS", "Explanation", "Method", "agreement"),
-    "lirads": ("Suggestion",),
-    "images": ("Image", "Region", "read"),
-    "measure": ("Lesion",),
+    "explain.methods": ("METHODS", "Explanation", "Method", "agreement"),
+    "findings.lirads": ("Suggestion",),
+    "imaging.read": ("Image", "Region", "read"),
+    "findings.lesions": ("Lesion",),
 }
 
 __all__ = [

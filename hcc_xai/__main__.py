@@ -1,3 +1,3 @@
-from hcc_xai.cli import main
+from hcc_xai.cli.main import main
 
 raise SystemExit(main())

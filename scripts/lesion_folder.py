@@ -17,9 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hcc_xai.data import LESION
-from hcc_xai.geometry import find_sector
-from hcc_xai.images import read
+from hcc_xai.dataset.folder import LESION
+from hcc_xai.imaging.frame import find_sector
+from hcc_xai.imaging.read import read
 
 LABELS = {
     "normal": "normal",

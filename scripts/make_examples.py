@@ -14,7 +14,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hcc_xai.phantom import PhantomSpec, make, random_spec, to_dicom
+from hcc_xai.phantoms.phantom import PhantomSpec, make, random_spec, to_dicom
 
 SHAPE = (480, 640)
 SPECS = {

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hcc_xai.geometry import find_sector
+from hcc_xai.imaging.frame import find_sector
 
 COPIES = {
     "as it is": (1.0, 1.0, 0),

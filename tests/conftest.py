@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from hcc_xai.analysis import Analyzer, load
-from hcc_xai.bundle import BundleConfig, save_bundle
-from hcc_xai.geometry import Frame, find_sector
-from hcc_xai.network import Network, NetworkConfig, sector_of
-from hcc_xai.phantom import make, random_spec
+from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.imaging.frame import Frame, find_sector
+from hcc_xai.model.bundle import BundleConfig, save_bundle
+from hcc_xai.model.network import Network, NetworkConfig, sector_of
+from hcc_xai.phantoms.phantom import make, random_spec
 
 LABELS = ("normal", "benign", "malignant")
 _WIDE = "\n".join("|" + f" {cell} |" * 12 for cell in ("frame", "---", "1024x768"))  # a table

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import hcc_xai
-from hcc_xai.analysis import Analyzer, with_spacing
+from hcc_xai.analysis.analyzer import Analyzer, with_spacing
 from hcc_xai.errors import ArgumentError, ImageError, SpacingError
-from hcc_xai.phantom import make, random_spec
+from hcc_xai.phantoms.phantom import make, random_spec
 
 
 def test_probabilities_masks_and_maps_keep_their_promises(tiny: Analyzer, scan) -> None:
@@ -149,7 +149,7 @@ def test_unreadable_input_is_one_sentence(tiny: Analyzer, tmp_path: Path) -> Non
     ("module", "heavy"),
     [
         ("hcc_xai", {"torch", "gradio", "cv2", "pydicom", "matplotlib", "numpy"}),
-        ("hcc_xai.analysis", {"gradio", "captum", "pydicom", "pandas", "matplotlib"}),
+        ("hcc_xai.analysis.analyzer", {"gradio", "captum", "pydicom", "pandas", "matplotlib"}),
     ],
 )
 def test_importing_is_light(module: str, heavy: set[str]) -> None:

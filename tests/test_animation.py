@@ -11,10 +11,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hcc_xai.analysis import Analyzer
-from hcc_xai.animation import animate
-from hcc_xai.cli import main
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.cli.main import main
 from hcc_xai.errors import ArgumentError
+from hcc_xai.reports.animation import animate
 
 
 def test_every_layer_is_a_frame_with_its_name(tiny: Analyzer, scan: np.ndarray) -> None:

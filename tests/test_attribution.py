@@ -12,12 +12,13 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from hcc_xai import METHODS, explain
-from hcc_xai.analysis import Analysis, Analyzer
-from hcc_xai.attribution import Task, integrated_gradients, kernel_shap, superpixels
+from hcc_xai import METHODS
+from hcc_xai.analysis.analyzer import Analysis, Analyzer
 from hcc_xai.errors import ArgumentError
-from hcc_xai.explain import agreement
-from hcc_xai.network import sector_of
+from hcc_xai.explain import methods as explain
+from hcc_xai.explain.attribution import Task, integrated_gradients, kernel_shap, superpixels
+from hcc_xai.explain.methods import agreement
+from hcc_xai.model.network import sector_of
 
 SLOW = [name for name, method in METHODS.items() if not method.immediate]
 
@@ -83,7 +84,7 @@ def test_cams_by_hand(tiny: Analyzer, answer: Analysis) -> None:
 def test_what_is_below_the_shared_map_need_not_be_run_again(
     tiny: Analyzer, answer: Analysis
 ) -> None:
-    from hcc_xai.attribution import _Chance
+    from hcc_xai.explain.attribution import _Chance
 
     one = task(tiny, answer)
     x = one.picture.repeat(3, 1, 1, 1)

@@ -13,13 +13,14 @@ import pytest
 from conftest import make_tiny
 
 import hcc_xai
-from hcc_xai import auditing, draw
-from hcc_xai.analysis import Analyzer
-from hcc_xai.auditing import EVIDENCE, METRICS, OWN, cut, read_table
-from hcc_xai.cli import main
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.challenges import STEPS, Challenge
+from hcc_xai.auditing import audit as auditing
+from hcc_xai.auditing.audit import EVIDENCE, METRICS, OWN, cut, read_table
+from hcc_xai.cli.main import main
 from hcc_xai.errors import DataError
-from hcc_xai.phantom import PATIENT, make, random_spec
-from hcc_xai.shortcuts import STEPS, Challenge
+from hcc_xai.imaging import draw
+from hcc_xai.phantoms.phantom import PATIENT, make, random_spec
 
 LABELS = ("normal", "benign", "malignant")
 

@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hcc_xai import batch, draw
-from hcc_xai.analysis import Analyzer
-from hcc_xai.cli import main
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.batch import run as batch
+from hcc_xai.cli.main import main
 from hcc_xai.errors import ArgumentError
-from hcc_xai.phantom import PATIENT, make, random_spec, to_dicom
+from hcc_xai.imaging import draw
+from hcc_xai.phantoms.phantom import PATIENT, make, random_spec, to_dicom
 
 
 def scan(seed: int, shape: tuple[int, int] = (120, 160)) -> bytes:

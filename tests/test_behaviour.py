@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hcc_xai.behaviour import elsewhere, look_of, paint_over, with_look
+from hcc_xai.imaging.painting import elsewhere, look_of, paint_over, with_look
 
 
 def _scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -21,7 +21,8 @@ from huggingface_hub import constants
 from huggingface_hub.utils import close_session  # type: ignore[attr-defined]
 from safetensors.torch import load, save, save_file
 
-from hcc_xai.bundle import (
+from hcc_xai.errors import BundleError
+from hcc_xai.model.bundle import (
     CARD,
     CONFIG,
     OPTIONAL,
@@ -35,9 +36,8 @@ from hcc_xai.bundle import (
     publish_space,
     save_bundle,
 )
-from hcc_xai.bundle_config import FORMAT
-from hcc_xai.errors import BundleError
-from hcc_xai.network import Network, NetworkConfig
+from hcc_xai.model.config import FORMAT
+from hcc_xai.model.network import Network, NetworkConfig
 
 # huggingface_hub's own way of sending a file warns in the HTTP library that it uses
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -647,9 +647,10 @@ def test_the_environment_names_the_hub_and_the_cache(
 ) -> None:
     """In a process of its own, as a person would start it."""
     commit = server.add("owner/tiny", files)
-    code = (
-        "import sys; from hcc_xai.bundle import load_bundle; print(load_bundle(sys.argv[1]).path)"
-    )
+    code = """if True:
+        import sys
+        from hcc_xai.model.bundle import load_bundle
+        print(load_bundle(sys.argv[1]).path)"""
     environment = {
         **os.environ,
         "HF_ENDPOINT": server.url,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcc_xai import calibration
-from hcc_xai.calibration import Calibration, fit, softmax
 from hcc_xai.errors import ArgumentError, BundleError
+from hcc_xai.model import calibration
+from hcc_xai.model.calibration import Calibration, fit, softmax
 
 LABELS = ("normal", "benign", "malignant")
 
@@ -138,7 +138,7 @@ def finished(tmp_path, tiny_bundle):
     import json
     import shutil
 
-    from hcc_xai.finish import finish
+    from hcc_xai.evaluation.finish import finish
 
     logits, truth = _world(300, 2.0)
     rows = [
@@ -186,7 +186,7 @@ def test_a_finished_bundle_answers_with_calibrated_probabilities(finished, tiny,
 
 def test_finishing_twice_leaves_one_section_and_new_weights_make_it_stale(finished, scan) -> None:
     from hcc_xai import load
-    from hcc_xai.finish import finish
+    from hcc_xai.evaluation.finish import finish
 
     folder, _ = finished
     finish(folder / "bundle", folder / "rows.jsonl")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcc_xai.analysis import Analyzer
-from hcc_xai.attribution import superpixels
-from hcc_xai.change_of_mind import change_of_mind
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.explain.attribution import superpixels
+from hcc_xai.explain.change_of_mind import change_of_mind
 
 SIDE = 96
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hcc_xai.cli import main
+from hcc_xai.cli.main import main
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hcc_xai.analysis import Analyzer
-from hcc_xai.describe import Descriptor, describe
+from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.errors import ArgumentError
-from hcc_xai.measure import find_lesions
-from hcc_xai.phantom import make
-from hcc_xai.scan import LesionSpec, PhantomSpec
+from hcc_xai.findings.describe import Descriptor, describe
+from hcc_xai.findings.lesions import find_lesions
+from hcc_xai.phantoms.phantom import make
+from hcc_xai.phantoms.spec import LesionSpec, PhantomSpec
 
 BASE = LesionSpec(70, 0, 35)
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hcc_xai import draw
 from hcc_xai.errors import ArgumentError
+from hcc_xai.imaging import draw
 
 GREY = np.full((40, 60, 3), 90, np.uint8)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from hcc_xai.calibration import softmax
-from hcc_xai.data import Record, Sample, plain
-from hcc_xai.erasure import _same_shares, erase, erasing
-from hcc_xai.network import Network, NetworkConfig
+from hcc_xai.dataset.folder import Record, Sample, plain
+from hcc_xai.model.calibration import softmax
+from hcc_xai.model.network import Network, NetworkConfig
+from hcc_xai.training.erasure import _same_shares, erase, erasing
 
 LABELS = ("normal", "benign", "malignant")
 NETWORK = NetworkConfig(

@@ -21,13 +21,12 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from hcc_xai import free_response, metrics
-from hcc_xai.bundle import load_bundle
-from hcc_xai.calibration import Outlines
-from hcc_xai.card import card
-from hcc_xai.data import read_index, read_truth
+from hcc_xai import stats
+from hcc_xai.dataset.folder import read_index, read_truth
 from hcc_xai.errors import ArgumentError, DataError
-from hcc_xai.evaluate import (
+from hcc_xai.evaluation import lesion_rule
+from hcc_xai.evaluation.card import card
+from hcc_xai.evaluation.evaluate import (
     PREDICTIONS,
     fold_bundles,
     predict_folds,
@@ -36,11 +35,13 @@ from hcc_xai.evaluate import (
     run,
     stratum_bundles,
 )
-from hcc_xai.explain import KINDS
-from hcc_xai.outcome import bare, gather_looks, other_looks, painted, predict
-from hcc_xai.probe import _figures, _probe
-from hcc_xai.summary import frame_baseline, summarise
-from hcc_xai.tables import show, table_markdown
+from hcc_xai.evaluation.figures import frame_baseline, summarise
+from hcc_xai.evaluation.rows import bare, gather_looks, other_looks, painted, predict
+from hcc_xai.evaluation.scanner_probe import _figures, _probe
+from hcc_xai.evaluation.tables import show, table_markdown
+from hcc_xai.explain.methods import KINDS
+from hcc_xai.model.bundle import load_bundle
+from hcc_xai.model.calibration import Outlines
 
 LABELS = ("normal", "benign", "malignant")
 STRATA = ("1024x768", "720x576", "800x600")
@@ -65,12 +66,12 @@ def test_every_resample_agrees_with_sklearn_on_the_sample_it_stands_for(digits: 
     scores = np.round(rng(2).normal(size=60) + positive, digits)
     guesses = rng(3).integers(0, 3, 60)
     truth = rng(4).integers(0, 3, 60)
-    weights = metrics.draws(60, resamples=20)
+    weights = stats.draws(60, resamples=20)
     assert (weights[0] == 1).all() and (weights.sum(1) == 60).all()
-    area = metrics.auroc(scores, positive, weights)
-    precision = metrics.average_precision(scores, positive, weights)
-    balanced = metrics.balanced_accuracy(guesses, truth, weights)
-    middle, average = metrics.median(scores, weights), metrics.mean(scores, weights)
+    area = stats.auroc(scores, positive, weights)
+    precision = stats.average_precision(scores, positive, weights)
+    balanced = stats.balanced_accuracy(guesses, truth, weights)
+    middle, average = stats.median(scores, weights), stats.mean(scores, weights)
     for row in range(21):
         i = drawn(weights, row)
         assert area[row] == pytest.approx(roc_auc_score(positive[i], scores[i]))
@@ -84,26 +85,26 @@ def test_roc_curve_agrees_with_sklearn_and_its_area_with_the_auroc() -> None:
     positive = rng(1).random(80) < 0.5
     scores = np.round(rng(2).normal(size=80) + positive, 1)
     ours, theirs = (
-        metrics.roc(scores, positive),
+        stats.roc(scores, positive),
         roc_curve(positive, scores, drop_intermediate=False),
     )
     assert np.allclose(ours, theirs[:2])
-    area = metrics.auroc(scores, positive, np.ones((1, 80)))[0]
+    area = stats.auroc(scores, positive, np.ones((1, 80)))[0]
     assert np.trapezoid(ours[1], ours[0]) == pytest.approx(area)
 
 
 def test_missing_values_are_left_out_and_nothing_known_is_nan() -> None:
-    weights = metrics.draws(4, resamples=5)
+    weights = stats.draws(4, resamples=5)
     values = [1.0, np.nan, 3.0, np.nan]
-    assert metrics.mean(values, weights)[0] == 2 and metrics.median(values, weights)[0] == 2
-    assert np.isnan(metrics.mean([np.nan] * 4, weights)).all()
-    assert np.isnan(metrics.median([np.nan] * 4, weights)).all()
-    assert np.isnan(metrics.auroc([1, 2, 3, 4], [True] * 4, weights)).all()
-    assert metrics.figure(np.full(6, np.nan), 0).value is None
+    assert stats.mean(values, weights)[0] == 2 and stats.median(values, weights)[0] == 2
+    assert np.isnan(stats.mean([np.nan] * 4, weights)).all()
+    assert np.isnan(stats.median([np.nan] * 4, weights)).all()
+    assert np.isnan(stats.auroc([1, 2, 3, 4], [True] * 4, weights)).all()
+    assert stats.figure(np.full(6, np.nan), 0).value is None
     with pytest.raises(ArgumentError, match="NaN"):
-        metrics.auroc([1, np.nan, 3, 4], [True, False, True, False], weights)
+        stats.auroc([1, np.nan, 3, 4], [True, False, True, False], weights)
     with pytest.raises(ArgumentError, match="at least 1"):
-        metrics.draws(0)
+        stats.draws(0)
 
 
 def test_within_strata_is_the_average_over_strata_weighted_by_pairs() -> None:
@@ -115,32 +116,30 @@ def test_within_strata_is_the_average_over_strata_weighted_by_pairs() -> None:
         mine = strata == s
         areas.append(roc_auc_score(positive[mine], scores[mine]))
         pairs.append(positive[mine].sum() * (~positive[mine]).sum())
-    ours = metrics.auroc(scores, positive, np.ones((1, 60)), strata=strata)[0]
+    ours = stats.auroc(scores, positive, np.ones((1, 60)), strata=strata)[0]
     assert ours == pytest.approx(np.average(areas, weights=pairs))
 
 
 def test_within_strata_is_blind_to_who_only_knows_the_stratum() -> None:
     strata = np.repeat([0, 1], 200)
     positive = rng(1).random(400) < np.where(strata, 0.9, 0.1)
-    weights = metrics.draws(400, resamples=50)
-    assert metrics.auroc(strata, positive, weights)[0] > 0.85
-    assert (metrics.auroc(strata, positive, weights, strata=strata) == 0.5).all()
+    weights = stats.draws(400, resamples=50)
+    assert stats.auroc(strata, positive, weights)[0] > 0.85
+    assert (stats.auroc(strata, positive, weights, strata=strata) == 0.5).all()
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     held = 0
     for seed in range(200):
         values = rng(seed).random(80) < 0.3
-        found = metrics.figure(
-            metrics.mean(values, metrics.draws(80, resamples=300, seed=seed)), 80
-        )
+        found = stats.figure(stats.mean(values, stats.draws(80, resamples=300, seed=seed)), 80)
         assert found.low is not None and found.high is not None
         held += found.low <= 0.3 <= found.high
     assert 0.88 <= held / 200 <= 0.99
 
 
 def test_a_share_of_nothing_or_all_has_the_exact_bound() -> None:
-    none, all_ = metrics.unanimous(0.0, 100), metrics.unanimous(1.0, 100)
+    none, all_ = stats.unanimous(0.0, 100), stats.unanimous(1.0, 100)
     assert none.low == 0 and (1 - none.high) ** 100 == pytest.approx(0.025)  # type: ignore[operator]
     assert all_.high == 1 and all_.low**100 == pytest.approx(0.025)  # type: ignore[operator]
 
@@ -148,9 +147,9 @@ def test_a_share_of_nothing_or_all_has_the_exact_bound() -> None:
 def test_dice_and_iou_by_hand() -> None:
     one, other = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
     one[:2], other[1:3] = True, True  # 8 and 8 pixels, 4 in common
-    assert metrics.dice(one, other) == 0.5 and metrics.iou(one, other) == pytest.approx(4 / 12)
-    assert metrics.dice(one & False, one & False) == 1 == metrics.iou(one, one)
-    assert metrics.dice(one, one & False) == 0 == metrics.iou(one, one & False)
+    assert stats.dice(one, other) == 0.5 and stats.iou(one, other) == pytest.approx(4 / 12)
+    assert stats.dice(one & False, one & False) == 1 == stats.iou(one, one)
+    assert stats.dice(one, one & False) == 0 == stats.iou(one, one & False)
 
 
 # ---- summary -------------------------------------------------------------------------------------
@@ -354,7 +353,7 @@ def copy(bundle: Path, to: Path, **changes: Any) -> Path:
 def test_rows_say_what_the_analysis_says(
     data: Path, bundles: dict[int, Path], answered: Path
 ) -> None:
-    from hcc_xai.analysis import load
+    from hcc_xai.analysis.analyzer import load
 
     rows = {r["name"]: r for r in read_rows(answered / PREDICTIONS)}
     assert list(rows) == [r.name for r in read_index(data)]
@@ -366,7 +365,7 @@ def test_rows_say_what_the_analysis_says(
         assert row["probabilities"] == pytest.approx(answer.probabilities, abs=1e-5)
         lesion = truth == 2
         if lesion.any():
-            assert row["lesion_dice"] == metrics.dice(answer.masks["lesion"], lesion)
+            assert row["lesion_dice"] == stats.dice(answer.masks["lesion"], lesion)
             assert row["lesion_px"] == lesion.sum() and row["false_lesion"] is None
         else:
             assert row["lesion_dice"] is row["lesion_iou"] is row["hidden"] is None
@@ -395,7 +394,7 @@ def test_rows_say_what_the_analysis_says(
 
 
 def test_painting_changes_the_lesion_and_nothing_else(data: Path, bundles: dict[int, Path]) -> None:
-    from hcc_xai.analysis import load
+    from hcc_xai.analysis.analyzer import load
 
     answer = load(bundles[0], device="cpu").analyze(data / "images" / "benign_4.png")
     truth = read_truth(data, "benign_4")
@@ -440,7 +439,7 @@ def test_a_stopped_run_goes_on_and_another_network_starts_anew(
 def test_another_scanners_look_leaves_the_lesion_and_its_ring_alone(
     data: Path, bundles: dict[int, Path], answered: Path
 ) -> None:
-    from hcc_xai.analysis import load
+    from hcc_xai.analysis.analyzer import load
 
     records = read_index(data)
     record = next(r for r in records if r.name == "benign_4")
@@ -474,8 +473,8 @@ def test_a_frame_size_left_out_is_answered_by_who_never_saw_it(
     rows = predict_strata(made, data, tmp_path)
     assert [r["name"] for r in rows] == [r.name for r in read_index(data)]
     summary = summarise(
-        free_response.nested(read_rows(answered / PREDICTIONS), 0.0),
-        left_out=[free_response.judge(r, Outlines(), 0.0) for r in rows],
+        lesion_rule.nested(read_rows(answered / PREDICTIONS), 0.0),
+        left_out=[lesion_rule.judge(r, Outlines(), 0.0) for r in rows],
         resamples=10,
     )
     table = summary["left_out"]
@@ -520,10 +519,10 @@ def test_limits_of_a_lesion_and_its_lines_by_hand() -> None:
         rows.append({"name": f"m{i}", "label": "malignant", "fold": i % 4, "lesion_px": 400,
                      "sector_px": 1000, "found": [[400, 380, 0.95], [30, 0, 0.7]],
                      "pixels": [[20] * 50, lesion]})  # fmt: skip
-    found = free_response.fit(rows, 0.0)
+    found = lesion_rule.fit(rows, 0.0)
     # At most 4 of 40 may stay, and no limit that is a step lower would do.
     lower = replace(found, least=found.least - 0.02)
-    kept = [sum(bool(free_response.kept(r, o, 0.0)) for r in rows[:40]) for o in (found, lower)]
+    kept = [sum(bool(lesion_rule.kept(r, o, 0.0)) for r in rows[:40]) for o in (found, lower)]
     assert kept[0] <= 4 < kept[1]
     area, inside = np.array([20] * 50)[::-1].cumsum()[::-1], np.array(lesion)[::-1].cumsum()[::-1]
     first = int(np.argmax(inside / area >= 0.9))
@@ -532,12 +531,12 @@ def test_limits_of_a_lesion_and_its_lines_by_hand() -> None:
     assert found.outer == pytest.approx(last / 50)
     assert found.confidence(0.95, 0.4) > 0.9 > 0.2 > found.confidence(0.55, 0.05)
     assert found.confidence(0.7, 0.4) > found.confidence(0.7, 0.03)  # larger parts are likelier
-    new = free_response.judge(rows[-1], found, 0.0)
+    new = lesion_rule.judge(rows[-1], found, 0.0)
     assert new["lesions"] == 1 and new["lesion_dice"] == pytest.approx(2 * 380 / 800)
     assert new["outer"] >= 0.9 and new["inner"] >= 0.9
-    nested = free_response.nested(rows, 0.0)
+    nested = lesion_rule.nested(rows, 0.0)
     assert np.mean([r["false_lesion"] for r in nested[:40]]) <= 0.15
-    points = free_response.curve(rows, 0.0)
+    points = lesion_rule.curve(rows, 0.0)
     assert points[0]["false_normal"] == 1 and points[0]["hit"] == 1
     assert points[0]["false_per_image"] == pytest.approx(1.0)  # one in every image
     hits = [p["hit"] for p in points]
@@ -545,7 +544,7 @@ def test_limits_of_a_lesion_and_its_lines_by_hand() -> None:
 
 
 def test_the_page_about_the_data_finds_what_was_planted(data: Path, tmp_path: Path) -> None:
-    from hcc_xai.overview import overview
+    from hcc_xai.dataset.overview import overview
 
     folder = tmp_path / "planted"
     shutil.copytree(data, folder)
@@ -572,7 +571,7 @@ def test_the_page_about_the_data_finds_what_was_planted(data: Path, tmp_path: Pa
 def test_wrong_folds_and_wrong_sizes_are_named(
     data: Path, bundles: dict[int, Path], tmp_path: Path
 ) -> None:
-    from hcc_xai.analysis import load
+    from hcc_xai.analysis.analyzer import load
 
     with pytest.raises(DataError, match="fold 7"):
         predict_folds({7: bundles[0]}, data, tmp_path)
@@ -623,6 +622,6 @@ def test_run_writes_all_and_the_card_holds_its_figures(
     assert "license: cc0-1.0" in front and "library_name: hcc-xai" in front
     # The figures were fitted to these weights, so the bundle takes them for its own.
     bundle = load_bundle(tmp_path / "all")
-    assert "metrics.json" in bundle.extras and not bundle.stale and bundle.card == written
+    assert "stats.json" in bundle.extras and not bundle.stale and bundle.card == written
     with pytest.raises(DataError, match="the summary is of"):
         card(tmp_path / "all", {**summary, "labels": ["G1", "G2", "G3"]}, commands=[])

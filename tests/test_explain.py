@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from hcc_xai.analysis import Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.errors import ArgumentError
-from hcc_xai.explain import METHODS, immediate
-from hcc_xai.network import Network, sector_of
+from hcc_xai.explain.methods import METHODS, immediate
+from hcc_xai.model.network import Network, sector_of
 
 
 def _passed(tiny: Analyzer, scan: np.ndarray) -> tuple[Network, torch.Tensor, torch.Tensor]:

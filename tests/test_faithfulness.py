@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcc_xai.analysis import Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.errors import ArgumentError
-from hcc_xai.faithfulness import STEPS, area, check, surrogate
+from hcc_xai.explain.faithfulness import STEPS, area, check, surrogate
 
 SIDE = 64
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hcc_xai.errors import ArgumentError, BundleError
-from hcc_xai.gate import LIVER, Gate, fit
+from hcc_xai.model.gate import LIVER, Gate, fit
 
 
 def _world(seed: int = 0, n: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -71,9 +71,9 @@ def gated(tmp_path: Path, tiny_bundle: Path, tiny):
     import shutil
 
     from hcc_xai import load
-    from hcc_xai.bundle import load_bundle
-    from hcc_xai.geometry import Frame, find_sector
-    from hcc_xai.phantom import make, random_spec
+    from hcc_xai.imaging.frame import Frame, find_sector
+    from hcc_xai.model.bundle import load_bundle
+    from hcc_xai.phantoms.phantom import make, random_spec
 
     rng = np.random.default_rng(0)
     livers = [make(random_spec(s, shape=(120, 160))).pixels for s in range(60)]
@@ -107,7 +107,7 @@ def test_a_stopped_picture_is_answered_in_full_but_not_accepted(gated) -> None:
 
 
 def test_most_phantoms_pass_a_gate_that_was_fitted_on_phantoms(gated) -> None:
-    from hcc_xai.phantom import make, random_spec
+    from hcc_xai.phantoms.phantom import make, random_spec
 
     scans = [make(random_spec(s, shape=(120, 160))).pixels for s in range(200, 220)]
     answers = gated.analyze(scans)
@@ -118,7 +118,7 @@ def test_most_phantoms_pass_a_gate_that_was_fitted_on_phantoms(gated) -> None:
 def test_the_command_line_holds_a_stopped_answer_back(gated, tmp_path, capsys) -> None:
     import cv2
 
-    from hcc_xai.cli import main
+    from hcc_xai.cli.main import main
 
     noise = np.random.default_rng(8).integers(0, 255, (120, 160), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "noise.png"), noise)
@@ -132,9 +132,9 @@ def test_the_command_line_holds_a_stopped_answer_back(gated, tmp_path, capsys) -
 
 
 def test_the_page_shows_the_reason_and_no_answer_until_it_is_let_through(gated) -> None:
-    from hcc_xai import draw
-    from hcc_xai.analysis import let_through
-    from hcc_xai.page import answer as html
+    from hcc_xai.analysis.analyzer import let_through
+    from hcc_xai.imaging import draw
+    from hcc_xai.page.tabs import answer_html as html
 
     noise = np.random.default_rng(7).integers(0, 255, (120, 160), dtype=np.uint8)
     stopped = gated.analyze(noise)
@@ -157,7 +157,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     import cv2
 
-    from hcc_xai.phantom import make, random_spec
+    from hcc_xai.phantoms.phantom import make, random_spec
 
     data, kinds = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("kinds")
     (data / "images").mkdir()
@@ -188,7 +188,7 @@ def test_screening_fits_the_gate_and_measures_others_on_what_they_never_saw(
     import shutil
 
     from hcc_xai import load
-    from hcc_xai.screen import screen
+    from hcc_xai.evaluation.gate_figures import screen
 
     shutil.copytree(tiny_bundle, tmp_path / "bundle")
     told: list[str] = []
@@ -217,9 +217,9 @@ def test_screening_fits_the_gate_and_measures_others_on_what_they_never_saw(
 
 
 def test_a_rectangle_from_within_holds_nothing_else() -> None:
-    from hcc_xai.geometry import find_sector
-    from hcc_xai.phantom import make, random_spec
-    from hcc_xai.screen import within
+    from hcc_xai.evaluation.gate_figures import within
+    from hcc_xai.imaging.frame import find_sector
+    from hcc_xai.phantoms.phantom import make, random_spec
 
     for seed in range(6):
         sector = find_sector(make(random_spec(seed, shape=(240, 320))).pixels)

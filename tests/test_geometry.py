@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from hcc_xai.errors import ArgumentError
-from hcc_xai.geometry import Frame, even_out, find_sector
-from hcc_xai.phantom import make, random_spec
-from hcc_xai.sector import shape_of
+from hcc_xai.imaging.frame import Frame, even_out, find_sector
+from hcc_xai.imaging.sector import shape_of
+from hcc_xai.phantoms.phantom import make, random_spec
 
 AUL = Path(__file__).parents[2] / "shared" / "data" / "aul"
 Mask = NDArray[np.bool_]

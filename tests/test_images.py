@@ -22,9 +22,9 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
 
-from hcc_xai import images
 from hcc_xai.errors import ImageError, SpacingError
-from hcc_xai.images import Image, Region, decode, read
+from hcc_xai.imaging import read as images
+from hcc_xai.imaging.read import Image, Region, decode, read
 
 PATIENT = "Quixote^Alonso"
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "dicom"
@@ -929,7 +929,7 @@ def test_sha256_is_of_the_file() -> None:
 
 
 def test_importing_is_light() -> None:
-    code = "import sys, hcc_xai.images; print('pydicom' in sys.modules)"
+    code = "import sys, hcc_xai.imaging.read; print('pydicom' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hcc_xai.analysis import Analyzer, with_spacing
+from hcc_xai.analysis.analyzer import Analyzer, with_spacing
 from hcc_xai.errors import ArgumentError
-from hcc_xai.lirads import Study, suggest
-from hcc_xai.measure import Lesion
+from hcc_xai.findings.lesions import Lesion
+from hcc_xai.findings.lirads import Study, suggest
 
 
 def _lesion(mm: float | None, interval: tuple[float, float] | None = None) -> Lesion:

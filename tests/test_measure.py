@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from hcc_xai.calibration import Outlines
-from hcc_xai.measure import caliper, find_lesions, whole_organ
+from hcc_xai.findings.lesions import caliper, find_lesions, whole_organ
+from hcc_xai.model.calibration import Outlines
 
 
 def _ellipse(

@@ -10,11 +10,11 @@ import pytest
 import torch
 from conftest import make_tiny
 
-from hcc_xai import method_figures
-from hcc_xai.analysis import Analyzer, load
-from hcc_xai.data import Record, read_index
+from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.dataset.folder import Record, read_index
 from hcc_xai.errors import DataError
-from hcc_xai.method_figures import (
+from hcc_xai.evaluation import method_figures
+from hcc_xai.evaluation.method_figures import (
     RANDOM,
     chosen,
     explain_input,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hcc_xai.errors import ArgumentError
-from hcc_xai.network import Network, NetworkConfig, sector_of
+from hcc_xai.model.network import Network, NetworkConfig, sector_of
 
 
 def _network(trunk: str = "mobilenetv3_small_050") -> Network:

@@ -35,25 +35,29 @@ from gradio_client.exceptions import AppError
 from page_server import Served, alike, serve
 from starlette.responses import FileResponse
 
-from hcc_xai import METHODS, auditing, draw, images, pixels, words
-from hcc_xai.analysis import Analyzer, load
+from hcc_xai import METHODS
+from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.auditing import audit as auditing
 from hcc_xai.errors import ImageError
-from hcc_xai.glass_box import NAMES, GlassBox
-from hcc_xai.neighbours import Neighbours
-from hcc_xai.page import answer as html
+from hcc_xai.imaging import draw, image
+from hcc_xai.imaging import read as images
+from hcc_xai.language import words
+from hcc_xai.model.neighbours import Neighbours
+from hcc_xai.model.second_opinion import NAMES, GlassBox
 from hcc_xai.page import build, launch, memory, service, style, texts
-from hcc_xai.page.analyze import AnalyzeTab
-from hcc_xai.page.audit import AuditTab
-from hcc_xai.page.batch import BatchTab, shrink
-from hcc_xai.page.endpoints import Endpoints
-from hcc_xai.page.explain import ExplainTab
+from hcc_xai.page.api import Endpoints
 from hcc_xai.page.labels import Labels
-from hcc_xai.page.layout import EXAMPLES
 from hcc_xai.page.memory import KEPT_SECONDS, Answers, private_folder
-from hcc_xai.page.model import card, facts
-from hcc_xai.page.questions import near
-from hcc_xai.page.view import LAYERS
-from hcc_xai.phantom import make, random_spec, to_dicom
+from hcc_xai.page.tabs import answer_html as html
+from hcc_xai.page.tabs.analyze import AnalyzeTab
+from hcc_xai.page.tabs.analyze_layout import EXAMPLES
+from hcc_xai.page.tabs.audit import AuditTab
+from hcc_xai.page.tabs.batch import BatchTab, shrink
+from hcc_xai.page.tabs.explain import ExplainTab
+from hcc_xai.page.tabs.explain_questions import near
+from hcc_xai.page.tabs.model import card, facts
+from hcc_xai.page.tabs.view import LAYERS
+from hcc_xai.phantoms.phantom import make, random_spec, to_dicom
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -977,7 +981,7 @@ def test_what_the_reader_raises_has_spanish() -> None:
     fixed += [f"This file {what}; choose {images.KINDS}." for what in images._REFUSED.values()]
     for size in ((5, 5), (20000, 20000)):
         with pytest.raises(ImageError) as caught:
-            pixels.check_size(*size)
+            image.check_size(*size)
         fixed.append(str(caught.value))
     for message in fixed:
         assert "inglés" not in texts.error(message, "es"), message
@@ -1073,7 +1077,7 @@ def test_endpoints_refuse_nothing_given(tiny: Analyzer) -> None:
 
 
 def test_the_cards_figures_are_shown_within_the_page_and_large_ones_are_not(tmp_path) -> None:
-    from hcc_xai.page import model
+    from hcc_xai.page.tabs import model
 
     assert model.card("---\na: b\n---\n# name\n\n![x](figures.png)\n\ntext\n") == "# name\n\ntext\n"
     path = tmp_path / "figures.png"

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hcc_xai import planted
-from hcc_xai.phantom import make
-from hcc_xai.planted import WORLDS, place_of, spec_of
-from hcc_xai.shortcuts import Challenge, fired
+from hcc_xai.analysis.challenges import Challenge, fired
+from hcc_xai.evaluation import planted
+from hcc_xai.evaluation.planted import WORLDS, place_of, spec_of
+from hcc_xai.phantoms.phantom import make
 
 
 def test_the_five_things_vary_by_themselves() -> None:

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 import hcc_xai
-from hcc_xai import auditing, draw, planted
-from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import load_bundle
-from hcc_xai.phantom import make
-from hcc_xai.planted import LABELS, WORLDS, spec_of
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.auditing import audit as auditing
+from hcc_xai.evaluation import planted
+from hcc_xai.evaluation.planted import LABELS, WORLDS, spec_of
+from hcc_xai.imaging import draw
+from hcc_xai.model.bundle import load_bundle
+from hcc_xai.phantoms.phantom import make
 
 TAUGHT, TESTED = 240, 40
 EPOCHS = {"text": 24}  # a text of a few pixels takes longer to find

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hcc_xai.analysis import Analyzer
-from hcc_xai.geometry import find_sector
-from hcc_xai.phantom import make, random_spec
-from hcc_xai.quality import LIMITS, faults, measure_quality
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.imaging.frame import find_sector
+from hcc_xai.imaging.quality import LIMITS, faults, measure_quality
+from hcc_xai.phantoms.phantom import make, random_spec
 
 SEEDS = range(8)
 
@@ -85,7 +85,7 @@ def test_flags_come_with_words_in_both_languages(tiny: Analyzer) -> None:
     flags = {f.code: f for f in tiny.analyze(_gain(pixels, 0.15)).flags}
     flag = flags["quality-dark"]
     assert flag.severity == "warning" and flag.message["en"] and flag.message["es"]
-    from hcc_xai import words
+    from hcc_xai.language import words
 
     assert all(words.both(f"quality-{name}") for name in LIMITS)
     assert find_sector(pixels).any()

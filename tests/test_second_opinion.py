@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from hcc_xai.analysis import Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.errors import BundleError, DataError
-from hcc_xai.finish import fit_glass_box
-from hcc_xai.glass_box import NAMES, GlassBox, fit, values_of
-from hcc_xai.neighbours import Neighbours
+from hcc_xai.evaluation.finish import fit_glass_box
+from hcc_xai.model.neighbours import Neighbours
+from hcc_xai.model.second_opinion import NAMES, GlassBox, fit, values_of
 
 TWO = ("benign", "malignant")
 

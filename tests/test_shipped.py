@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from hcc_xai import load
-from hcc_xai.analysis import Analyzer
-from hcc_xai.bundle import default_model
-from hcc_xai.network import sector_of
-from hcc_xai.phantom import make, random_spec
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.model.bundle import default_model
+from hcc_xai.model.network import sector_of
+from hcc_xai.phantoms.phantom import make, random_spec
 
 TOP = Path(__file__).parents[1]
 EXAMPLES = sorted(p for p in (TOP / "examples").iterdir() if p.suffix in (".png", ".dcm"))

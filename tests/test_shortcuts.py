@@ -8,12 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hcc_xai import words
-from hcc_xai.analysis import Analyzer
-from hcc_xai.graphics import drawn
-from hcc_xai.phantom import make, random_spec
-from hcc_xai.result import Analysis
-from hcc_xai.shortcuts import (
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.challenges import (
     CHANGES,
     SEEN,
     STEPS,
@@ -24,6 +20,10 @@ from hcc_xai.shortcuts import (
     tally,
     tally_steps,
 )
+from hcc_xai.analysis.result import Analysis
+from hcc_xai.imaging.marks import drawn
+from hcc_xai.language import words
+from hcc_xai.phantoms.phantom import make, random_spec
 
 
 @pytest.fixture(scope="module")

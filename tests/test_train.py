@@ -15,10 +15,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-import hcc_xai.train as training
-from hcc_xai import cli, load
-from hcc_xai.augment import Shares, View, augment, quantiles
-from hcc_xai.data import (
+import hcc_xai.training.loop as training
+from hcc_xai import load
+from hcc_xai.cli import main as cli
+from hcc_xai.dataset.folder import (
     LESION,
     Sample,
     cached_samples,
@@ -29,10 +29,11 @@ from hcc_xai.data import (
     sampling_weights,
 )
 from hcc_xai.errors import ArgumentError, DataError
-from hcc_xai.losses import _tversky, losses
-from hcc_xai.network import Network, NetworkConfig, sector_of
-from hcc_xai.phantom import make, random_spec
-from hcc_xai.train import TrainConfig, early, hold_back, load_pretrained, make_bundle, train
+from hcc_xai.model.network import Network, NetworkConfig, sector_of
+from hcc_xai.phantoms.phantom import make, random_spec
+from hcc_xai.training.augment import Shares, View, augment, quantiles
+from hcc_xai.training.loop import TrainConfig, early, hold_back, load_pretrained, make_bundle, train
+from hcc_xai.training.losses import _tversky, losses
 
 LABELS = ("normal", "benign", "malignant")
 NETWORK = NetworkConfig(trunk="mobilenetv3_small_050", size=64, channels=8)
@@ -375,7 +376,7 @@ def test_a_search_keeps_every_trial_and_goes_on_after_a_kill(
 ) -> None:
     import optuna
 
-    import hcc_xai.tune as tuning
+    import hcc_xai.training.tune as tuning
 
     recipe = TrainConfig(epochs=2, batch=4, soup=({}, {"seed": 1}), erase=1)
     inner = tuning.train

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hcc_xai import words
 from hcc_xai.errors import ArgumentError
+from hcc_xai.language import words
 
 TITLES = {"normal": "no mass", "benign": "benign mass", "malignant": "malignant mass"}
 ODDS = {"normal": 0.02, "benign": 0.3, "malignant": 0.68}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import gradio as gr
 
-    from hcc_xai.analysis import Analyzer
+    from hcc_xai.analysis.analyzer import Analyzer
     from hcc_xai.page.memory import Answers
 
 
@@ -24,14 +24,14 @@ def build(
     import gradio as gr
 
     from hcc_xai.page import style, texts
-    from hcc_xai.page.analyze import AnalyzeTab
-    from hcc_xai.page.audit import AuditTab
-    from hcc_xai.page.batch import BatchTab
-    from hcc_xai.page.endpoints import Endpoints
-    from hcc_xai.page.explain import ExplainTab
+    from hcc_xai.page.api import Endpoints
     from hcc_xai.page.labels import Labels
     from hcc_xai.page.memory import Answers
-    from hcc_xai.page.model import ModelTab
+    from hcc_xai.page.tabs.analyze import AnalyzeTab
+    from hcc_xai.page.tabs.audit import AuditTab
+    from hcc_xai.page.tabs.batch import BatchTab
+    from hcc_xai.page.tabs.explain import ExplainTab
+    from hcc_xai.page.tabs.model import ModelTab
 
     labels = Labels()
     answers = answers if answers is not None else Answers()

@@ -22,10 +22,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from hcc_xai.images import MAX_BYTES
+from hcc_xai.imaging.read import MAX_BYTES
 
 if TYPE_CHECKING:
-    from hcc_xai.result import Analysis
+    from hcc_xai.analysis.result import Analysis
 
 KEPT_SECONDS = 30 * 60  # of files, and of answers nobody asked for again
 _MOST_ANSWERS = 16

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.images import MAX_BYTES
+from hcc_xai.imaging.read import MAX_BYTES
 from hcc_xai.page.memory import KEPT_SECONDS, private_folder
 
 if TYPE_CHECKING:
-    from hcc_xai.analysis import Analyzer
+    from hcc_xai.analysis.analyzer import Analyzer
 
 # Events that share an id share its limit: many slow ones wait for each other, never in the way of
 # an answer.
@@ -176,7 +176,7 @@ def load_for_page(where: str | None) -> Analyzer:
     Raises:
         BundleError: one sentence says what is wrong with the bundle.
     """
-    from hcc_xai.analysis import Analyzer, load
+    from hcc_xai.analysis.analyzer import Analyzer, load
 
     try:
         import spaces

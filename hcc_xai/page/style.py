@@ -5,7 +5,7 @@ from __future__ import annotations
 # ruff: noqa: E501  (CSS)
 from typing import Any
 
-from hcc_xai.images import MAX_BYTES
+from hcc_xai.imaging.read import MAX_BYTES
 from hcc_xai.page.texts import TEXTS
 
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"]

@@ -1,6 +1,6 @@
 """The page's fixed words in English and Spanish: labels, hints, and the Spanish of the library's error messages.
 
-What an answer says stands in `hcc_xai.words`. `gr.I18n` shows the labels in the browser's language before Python
+What an answer says stands in `language/words`. `gr.I18n` shows the labels in the browser's language before Python
 has been asked; the switch then sets them from here, as `gr.I18n` itself knows no switch.
 """
 
@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from hcc_xai.words import LANGUAGES, check_language
+from hcc_xai.language.words import LANGUAGES, check_language
 
 NAMES = {"en": "English", "es": "Español"}
 

@@ -20,9 +20,9 @@ from gradio_client import Client, handle_file
 from page_server import TOP, Served, alike, serve
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from hcc_xai.analysis import Analyzer
-from hcc_xai.draw import COLOURS
-from hcc_xai.phantom import make, random_spec
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.imaging.draw import COLOURS
+from hcc_xai.phantoms.phantom import make, random_spec
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (

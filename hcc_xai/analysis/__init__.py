@@ -1,0 +1,1 @@
+"""The answer about a picture, and the questions and challenges put to it."""

@@ -1,0 +1,1 @@
+"""Judging a recipe, out of fold and on planted truth."""

@@ -1,0 +1,1 @@
+"""Why: the maps, and the checks of whether they tell the truth."""

@@ -1,0 +1,347 @@
+"""Explanations that need passes of their own: pytorch-grad-cam's and Captum's, on a private copy of
+the network, so that nothing of theirs ever touches the one that serves.
+
+What a method takes away is replaced by blurred tissue, not by black, which is itself evidence in
+ultrasound; the sector stays as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hcc_xai.errors import unknown
+from hcc_xai.imaging.frame import smooth_within
+from hcc_xai.model.network import Network, Outputs, sector_of
+
+Floats = NDArray[np.float32]
+SHARED = "map"  # the layer that both heads read
+_BATCH = 8
+_BLUR = 0.06  # standard deviation of the blurred tissue, share of the input's side
+_RANDOM = threading.Lock()  # the libraries draw from the generators that all threads share
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be explained.
+
+    Attributes:
+        maps: kind -> (K, h, w), the maps that came with the answer.
+        index, against: of the label, and of the one it is contrasted with or None.
+        input: (S, S) float32 as `Frame.to_network` makes it. network: the serving one, which is
+            only ever copied. layer: see `layers`.
+        seed: of whatever is random. progress: is told the share that is done, and may raise to
+            stop.
+        region: (h, w) bool at the shared map's resolution: the mean logit of the lesion's outline
+            there is explained, and not a grade.
+    """
+
+    maps: Mapping[str, Floats]
+    index: int
+    against: int | None
+    input: Floats
+    network: Network
+    layer: str = SHARED
+    seed: int = 0
+    progress: Callable[[float], None] = field(default=lambda share: None)
+    region: NDArray[np.bool_] | None = None
+
+    @property
+    def picture(self) -> Tensor:
+        """(1, 1, S, S)."""
+        return torch.from_numpy(self.input)[None, None]
+
+    @cached_property
+    def blurred(self) -> Tensor:
+        """The picture without its detail, (1, 1, S, S); -1 outside the sector."""
+        inside = (self.input >= 0).astype(np.float32)
+        wide = _BLUR * self.input.shape[0]
+        smooth = smooth_within(self.input, inside, wide)
+        return torch.from_numpy(np.where(inside > 0, smooth, -1).astype(np.float32))[None, None]
+
+
+def outline_layer(network: Network) -> str:
+    """Where an outline is explained unless told otherwise: the last layer at a sixteenth of the
+    input, which is past edges and not yet too coarse for a lesion."""
+    info = _info(network)
+    known = [n for n, r in zip(info.module_name(), info.reduction(), strict=True) if r <= 16]
+    return str(known[-1])
+
+
+def layers(network: Network) -> dict[str, nn.Module | None]:
+    """Name -> module of the layers that can be explained, first to last; the shared map, whose
+    module a `_Score` holds, is the last."""
+    names = _info(network).module_name()
+    found = {name: network.trunk.get_submodule(name) for name in names}
+    return {**found, SHARED: None}
+
+
+def _info(network: Network) -> Any:
+    return network.trunk.feature_info
+
+
+class _Score(nn.Module):
+    """A private copy that says one number of each picture: the label's logit, or how far it is
+    above the other's. (B, 1, S, S) -> (B, 1).
+
+    Whatever a method makes of the picture, the sector stays that of the original. What lies below
+    the shared map changes the lesion's mask, too, and with it where the grade looks: gradients go
+    through both (`held` False), or they would tell half of it. Where only what comes after the
+    shared map is changed (`same`), the map is computed once.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        passes: int,
+        offset: Tensor | None = None,
+        held: bool = False,
+        same: bool = False,
+    ) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(task.network).eval().requires_grad_(True)
+        self.shared = nn.Identity()
+        self.task, self.passes, self.done, self.held = task, max(1, passes), 0, held
+        device = next(self.network.parameters()).device
+        self.seen = (task.picture >= 0).to(device)
+        self.offset = None if offset is None else offset.to(device)
+        self.same = same
+        self._before: Tensor | None = None
+
+    def layer(self) -> nn.Module:
+        known = layers(self.network)
+        if self.task.layer not in known:
+            raise unknown("layer", self.task.layer, known)
+        return known[self.task.layer] or self.shared
+
+    def outputs(self, x: Tensor) -> Outputs:
+        x = x if self.offset is None else x + self.offset
+        x = torch.where(self.seen, x.clamp(0, 1), -1.0)
+        shared = self.shared(self._features(x))
+        return self.network.heads(shared, sector_of(x), held=self.held)
+
+    def _features(self, x: Tensor) -> Tensor:
+        if not self.same:
+            return self.network.features(x)
+        if self._before is None:
+            self._before = self.network.features(x[:1])
+        return self._before.expand(len(x), -1, -1, -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.done += len(x)
+        self.task.progress(min(1.0, self.done / self.passes))
+        return self.value(self.outputs(x))
+
+    def value(self, out: Outputs) -> Tensor:
+        task = self.task
+        if task.region is not None:
+            inside = torch.from_numpy(task.region).to(self.seen.device)
+            return out.masks[:, 1][:, inside].mean(1, keepdim=True)
+        score = out.logits[:, task.index, None]
+        return score if task.against is None else score - out.logits[:, task.against, None]
+
+
+class _Chance(_Score):
+    """The same as a probability, of all labels or of the two: never below zero, so that a share of
+    it can be taken."""
+
+    def value(self, out: Outputs) -> Tensor:
+        if self.task.against is not None or self.task.region is not None:
+            return super().value(out).sigmoid()
+        return out.logits.softmax(1)[:, self.task.index, None]
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The shared generators, ours alone for a while and afterwards as they were."""
+    with _RANDOM, torch.random.fork_rng(devices=[]):
+        before = np.random.get_state()
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            np.random.set_state(before)
+
+
+def cam(name: str, *, signed: bool = False) -> Callable[[Task], Floats]:
+    """A method of pytorch-grad-cam by the name of its class.
+
+    Its raw map is taken, at the layer's resolution: the library's own call would stretch every map
+    to 0 to 1, and what is strong in one picture could not be told from what is weak in another.
+    """
+
+    def run(task: Task) -> Floats:
+        import pytorch_grad_cam as library
+        from pytorch_grad_cam.ablation_layer import AblationLayer
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+        x, channels = task.picture, _channels(task)
+        more: dict[str, Any] = {}
+        if name == "ScoreCAM":  # what a channel does not show is blurred: masks act on the detail
+            score = _Score(task, passes=1 + channels, offset=task.blurred)
+            x = x - task.blurred
+        elif name == "AblationCAM":
+            score = _Chance(task, passes=2 + channels, same=task.layer == SHARED)
+            more = {"ablation_layer": AblationLayer(), "batch_size": _BATCH}
+        else:
+            score = _Score(task, passes=1, held=task.layer == SHARED)
+        x = x.to(score.seen.device)
+        for module in (library.score_cam, library.ablation_cam):
+            module.tqdm = SimpleNamespace(tqdm=lambda some: some)  # no bars of theirs
+        with getattr(library, name)(score, [score.layer()], **more) as method:
+            method.batch_size = _BATCH
+            targets = [ClassifierOutputTarget(0)]
+            total = method.activations_and_grads(x).sum()
+            if method.uses_gradients:
+                score.zero_grad()
+                total.backward()
+            hooks = method.activations_and_grads
+            activations = hooks.activations[0].numpy()
+            grads = hooks.gradients[0].numpy() if method.uses_gradients else None
+            raw = method.get_cam_image(
+                x, method.target_layers[0], targets, activations, grads, eigen_smooth=False
+            )
+        found: Floats = np.asarray(raw[0], np.float32)
+        return found if signed else np.maximum(found, 0)
+
+    return run
+
+
+def _channels(task: Task) -> int:
+    if task.layer == SHARED:
+        return task.network.config.channels
+    info = _info(task.network)
+    known = dict(zip(info.module_name(), info.channels(), strict=True))
+    return int(known.get(task.layer, 1))
+
+
+def integrated_gradients(task: Task) -> Floats:
+    """From blurred tissue to the picture; sums to the change of the score, nearly."""
+    from captum.attr import IntegratedGradients
+
+    steps = 32
+    score = _Score(task, passes=steps)
+    return _pixels(
+        score,
+        IntegratedGradients(score).attribute(
+            _given(score, task.picture),
+            baselines=task.blurred.to(score.seen.device),
+            n_steps=steps,
+            internal_batch_size=_BATCH,
+        ),
+    )
+
+
+def smooth_grad(task: Task) -> Floats:
+    """The gradient's absolute value, mean over noisy copies."""
+    from captum.attr import NoiseTunnel, Saliency
+
+    samples = 24
+    score = _Score(task, passes=samples)
+    with _seeded(task.seed):
+        found = NoiseTunnel(Saliency(score)).attribute(
+            _given(score, task.picture),
+            nt_type="smoothgrad",
+            nt_samples=samples,
+            nt_samples_batch_size=_BATCH,
+            stdevs=0.1,
+        )
+    return _pixels(score, found)
+
+
+def gradient_shap(task: Task) -> Floats:
+    """Gradients at random places between blurred tissue and noisy copies of the picture."""
+    from captum.attr import GradientShap
+
+    rounds = 4
+    score = _Score(task, passes=rounds * _BATCH)
+    found = []
+    with _seeded(task.seed):
+        for _ in range(rounds):  # all at once would be one large batch
+            found.append(
+                GradientShap(score).attribute(
+                    _given(score, task.picture),
+                    baselines=task.blurred.to(score.seen.device),
+                    n_samples=_BATCH,
+                    stdevs=0.05,
+                )
+            )
+    return _pixels(score, torch.stack(found).mean(0))
+
+
+def occlusion(task: Task) -> Floats:
+    """How far the score falls when a square is blurred, mean over all squares that hold a pixel."""
+    from captum.attr import Occlusion
+
+    side = task.input.shape[0]
+    square, step = max(4, side // 8), max(2, side // 16)
+    count = -(-(side - square) // step) + 1
+    score = _Score(task, passes=1 + count * count)
+    with torch.no_grad():
+        found = Occlusion(score).attribute(
+            task.picture.to(score.seen.device),
+            sliding_window_shapes=(1, square, square),
+            strides=(1, step, step),
+            baselines=task.blurred.to(score.seen.device),
+            perturbations_per_eval=_BATCH,
+        )
+    return _pixels(score, found)
+
+
+def kernel_shap(task: Task) -> Floats:
+    """Shapley values of superpixels (SLIC within the sector), spread over their pixels."""
+    from captum.attr import KernelShap
+
+    samples = 300
+    cells = superpixels(task.input)
+    score = _Score(task, passes=samples + 2)
+    with _seeded(task.seed), torch.no_grad():
+        found = KernelShap(score).attribute(
+            task.picture.to(score.seen.device),
+            baselines=task.blurred.to(score.seen.device),
+            feature_mask=torch.from_numpy(cells)[None, None].to(score.seen.device),
+            n_samples=samples,
+            perturbations_per_eval=_BATCH,
+        )
+    sizes = np.bincount(cells.ravel()).astype(np.float32)[cells]
+    spread: Floats = _pixels(score, found) / sizes
+    return spread
+
+
+def superpixels(grey: Floats, *, wanted: int = 60) -> NDArray[np.int64]:
+    """Parts of the sector that are alike (SLIC, Achanta et al. 2012). (S, S), -1 outside -> (S, S)
+    of 0, 1, ...; what is outside the sector belongs to part 0."""
+    from skimage.segmentation import slic
+
+    inside = grey >= 0
+    smooth = cv2.GaussianBlur(np.clip(grey, 0, 1), (0, 0), 2.0)
+    found = slic(
+        smooth, n_segments=wanted, compactness=0.1, mask=inside, channel_axis=None, start_label=1
+    )
+    names = np.unique(found[inside])
+    cells: NDArray[np.int64] = np.searchsorted(names, found).astype(np.int64)
+    return np.where(inside, cells, 0)
+
+
+def _given(score: _Score, x: Tensor) -> Tensor:
+    return x.to(score.seen.device).requires_grad_()
+
+
+def _pixels(score: _Score, found: Tensor) -> Floats:
+    """(1, 1, S, S) -> (S, S), zero outside the sector."""
+    inside = torch.where(score.seen, found, 0.0)
+    return np.asarray(inside[0, 0].detach().cpu().numpy(), np.float32)

@@ -1,0 +1,340 @@
+"""Why this grade: heatmaps from the one forward that gave the answer.
+
+`immediate` makes two maps of every grade from the shared map and the head's weights. The head is
+linear in the map, so its gradient is written down (and tested against autograd), not taken: no
+hook, no second pass, no state.
+
+`METHODS` lists every method by name; each returns an `Explanation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hcc_xai.errors import unknown
+from hcc_xai.explain import attribution
+from hcc_xai.explain.attribution import SHARED, Floats, Task
+from hcc_xai.language import words
+
+KINDS = ("grad-cam++", "contribution")
+
+
+class Maps(NamedTuple):
+    """Both maps of every grade, (B, K, h, w) float32 each, at the shared map's resolution."""
+
+    grad_cam_pp: Tensor
+    contribution: Tensor
+
+
+def immediate(shared: Tensor, pools: Tensor, weight: Tensor) -> Maps:
+    """Grad-CAM++ and the contribution map of every grade.
+
+    With the head of `network.py` the gradient of logit k at channel c, position x is
+    g = W1_kc P1(x) + W2_kc P2(x), the mask in P2 being a constant.
+
+    Contribution (gradient times activation; HiRes-CAM, Draelos and Carin 2020): sum_c A_c(x)
+    g_kc(x). Its values sum over x to logit_k - bias_k, exactly, and over k to zero at every x, as
+    the weights are centred.
+
+    Grad-CAM++ (Chattopadhay et al. 2018, eq. 10-19): w_kc = sum_x alpha relu(g), map = relu(sum_c
+    w_kc A_c(x)). Where g > 0, eq. 19 reduces to alpha = 1 / (2 + g sum_x A_c): no epsilon, no pole,
+    as A is not negative; where g <= 0, relu(g) is zero. The paper's factor exp(S) cancels when a
+    map is normalised and is left out, so that maps of different images stay comparable.
+
+    Args:
+        shared: (B, C, h, w), not negative. pools: (B, 2, h, w). weight: (K, 2, C), centred.
+    """
+    batch, channels, height, width = shared.shape
+    labels = weight.shape[0]
+    cams, contributions = [], []
+    for activation, pool in zip(shared.flatten(2), pools.flatten(2), strict=True):
+        read = torch.einsum("kpc,cx->kpx", weight, activation)
+        contributions.append((read * pool).sum(1))  # (K, h w)
+        # alpha g = (T g / 2) / (1 + T g / 2) / T with T = sum_x A_c; one buffer, sector only.
+        total = activation.sum(1)  # (C,)
+        seen = pool[:, pool[0] > 0]  # (2, n)
+        half = (weight * (total / 2)).transpose(1, 2).reshape(labels * channels, 2)
+        gain = (half @ seen).clamp_(min=0)
+        gain = gain.div_(gain + 1).sum(1).view(labels, channels) / total.clamp(min=1e-30)
+        cams.append((gain @ activation).clamp_(min=0))
+    shape = (batch, labels, height, width)
+    return Maps(torch.stack(cams).view(shape), torch.stack(contributions).view(shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One map of one picture.
+
+    Attributes:
+        map: (H, W) float32 in the pixels of the file, raw, zero outside the sector.
+        method, label: names. against: the label it was contrasted with, or None. layer: of the
+        network.
+        scale: the value drawn as full strength on the absolute scale of the bundle, or of this map.
+        seconds: time taken. score: insertion less deletion (see `faithfulness`), -1 to 1, where it
+        was asked for, else None.
+        resolution: rows and columns of the map before it was brought to the file's pixels; it
+        covers the network's square.
+    """
+
+    map: NDArray[np.float32]
+    method: str
+    label: str
+    against: str | None
+    layer: str
+    scale: float
+    seconds: float
+    score: float | None = None
+    resolution: tuple[int, int] = (0, 0)
+
+    @property
+    def signed(self) -> bool:
+        """Whether it says what speaks against, too."""
+        return METHODS[self.method].signed
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "label": self.label,
+            "against": self.against,
+            "layer": self.layer,
+            "scale": self.scale,
+            "seconds": self.seconds,
+            "score": self.score,
+            "resolution": list(self.resolution),
+            "largest": float(self.map.max()),
+            "smallest": float(self.map.min()),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class OutlineExplanation(Explanation):
+    """Why a place is outlined as lesion, or why not; `map` says what speaks for it (and, where
+    nothing is outlined, against it), `label` is "lesion".
+
+    Attributes:
+        point: (row, column) in pixels of the file. lesion: number of the lesion there, from 1, or
+        None. probability: of lesion at the point. threshold: above which it would be outlined.
+    """
+
+    point: tuple[int, int] = (0, 0)
+    lesion: int | None = None
+    probability: float = 0.0
+    threshold: float = 0.5
+
+    @property
+    def signed(self) -> bool:
+        return self.lesion is None
+
+    @property
+    def against_share(self) -> float:
+        """How much of the map speaks against a lesion there, 0 to 1."""
+        total = float(abs(self.map).sum())
+        return float(np.maximum(-self.map, 0).sum()) / total if total > 0 else 0.0
+
+    def sentence(self, language: str = "en") -> str:
+        """What it says, in plain words."""
+        values = {
+            "lesion": self.lesion,
+            "chance": words.number(self.probability, language),
+            "threshold": words.number(self.threshold, language),
+            "below": words.number(self.threshold - self.probability, language),
+            "against": f"{round(100 * self.against_share)} %",
+        }
+        if self.lesion is not None:
+            return words.say("outline-why", language, **values)
+        dropped = self.probability > self.threshold
+        return words.say("outline-dropped" if dropped else "outline-why-not", language, **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **super().to_dict(),
+            "point": list(self.point),
+            "lesion": self.lesion,
+            "probability": self.probability,
+            "threshold": self.threshold,
+            "against_share": self.against_share,
+            "sentence": {x: self.sentence(x) for x in words.LANGUAGES},
+        }
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to explain.
+
+    Attributes:
+        function: a `Task` -> a map of any resolution that covers the network's square.
+        title: for people. seconds_hint: on two CPU cores, for the bundle that ships.
+        paper: what to cite.
+        signed: whether it says what speaks against, too. layered: whether it explains any layer.
+        immediate: whether its map came with the answer already.
+    """
+
+    function: Callable[[Task], Floats]
+    title: str
+    seconds_hint: float
+    paper: str
+    signed: bool = False
+    layered: bool = False
+    immediate: bool = False
+
+
+def _grad_cam_pp(task: Task) -> Floats:
+    if task.layer != SHARED:
+        return attribution.cam("GradCAMPlusPlus")(task)
+    cam = task.maps["grad-cam++"]
+    found: Floats = cam[task.index]
+    return found if task.against is None else np.maximum(found - cam[task.against], 0)
+
+
+def _contribution(task: Task) -> Floats:
+    exact = task.maps["contribution"]
+    found: Floats = exact[task.index]
+    return found if task.against is None else found - exact[task.against]
+
+
+METHODS: dict[str, Method] = {
+    "grad-cam++": Method(
+        _grad_cam_pp,
+        "Grad-CAM++",
+        0.05,
+        "Chattopadhay et al. 2018, Grad-CAM++, doi 10.1109/WACV.2018.00097",
+        layered=True,
+        immediate=True,
+    ),
+    "contribution": Method(
+        _contribution,
+        "Contribution (exact)",
+        0.05,
+        "Draelos and Carin 2020, HiResCAM, arXiv 2011.08891",
+        signed=True,
+        immediate=True,
+    ),
+    "grad-cam": Method(
+        attribution.cam("GradCAM"),
+        "Grad-CAM",
+        0.2,
+        "Selvaraju et al. 2017, Grad-CAM, doi 10.1109/ICCV.2017.74",
+        layered=True,
+    ),
+    "hires-cam": Method(
+        attribution.cam("HiResCAM", signed=True),
+        "HiRes-CAM",
+        0.2,
+        "Draelos and Carin 2020, HiResCAM, arXiv 2011.08891",
+        signed=True,
+        layered=True,
+    ),
+    "layer-cam": Method(
+        attribution.cam("LayerCAM"),
+        "Layer-CAM",
+        0.2,
+        "Jiang et al. 2021, LayerCAM, doi 10.1109/TIP.2021.3089943",
+        layered=True,
+    ),
+    "score-cam": Method(
+        attribution.cam("ScoreCAM"),
+        "Score-CAM",
+        8,
+        "Wang et al. 2020, Score-CAM, doi 10.1109/CVPRW50498.2020.00020",
+        layered=True,
+    ),
+    "ablation-cam": Method(
+        attribution.cam("AblationCAM"),
+        "Ablation-CAM",
+        1,
+        "Desai and Ramaswamy 2020, Ablation-CAM, doi 10.1109/WACV45572.2020.9093360",
+        layered=True,
+    ),
+    "eigen-cam": Method(
+        attribution.cam("EigenCAM"),
+        "Eigen-CAM (blind to the class)",
+        5,
+        "Muhammad and Yeasin 2020, Eigen-CAM, arXiv 2008.00299",
+        layered=True,
+    ),
+    "integrated-gradients": Method(
+        attribution.integrated_gradients,
+        "Integrated Gradients",
+        6,
+        "Sundararajan et al. 2017, Axiomatic Attribution, arXiv 1703.01365",
+        signed=True,
+    ),
+    "smooth-grad": Method(
+        attribution.smooth_grad,
+        "SmoothGrad",
+        3,
+        "Smilkov et al. 2017, SmoothGrad, arXiv 1706.03825",
+    ),
+    "gradient-shap": Method(
+        attribution.gradient_shap,
+        "Gradient SHAP",
+        5,
+        "Lundberg and Lee 2017, A Unified Approach, arXiv 1705.07874",
+        signed=True,
+    ),
+    "occlusion": Method(
+        attribution.occlusion,
+        "Occlusion",
+        10,
+        "Zeiler and Fergus 2014, Visualizing CNNs, arXiv 1311.2901",
+        signed=True,
+    ),
+    "kernel-shap": Method(
+        attribution.kernel_shap,
+        "Kernel SHAP of superpixels",
+        13,
+        "Lundberg and Lee 2017, A Unified Approach, arXiv 1705.07874",
+        signed=True,
+    ),
+}
+
+
+def method_named(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        ArgumentError: names the known ones.
+    """
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    return METHODS[name]
+
+
+def outline(task: Task) -> Floats:
+    """What the outline at the task's region rests on: Seg-Grad-CAM (Vinogradova et al. 2020, doi
+    10.1609/aaai.v34i10.7244)."""
+    return attribution.cam("GradCAM")(task)
+
+
+def no_outline(task: Task) -> Floats:
+    """What speaks for and against an outline there: gradient times activation, signed
+    (Seg-HiRes-CAM, Hasany et al. 2023, arXiv 2309.14889)."""
+    return attribution.cam("HiResCAM", signed=True)(task)
+
+
+def agreement(maps: Sequence[NDArray[np.float32]], sector: NDArray[np.bool_]) -> Floats:
+    """How alike maps order the places of the sector: Spearman's rank correlation.
+
+    Args:
+        maps: M of (H, W). sector: (H, W).
+
+    Returns:
+        (M, M) float32, -1 to 1; NaN where a map is the same everywhere.
+    """
+    from scipy.stats import rankdata
+
+    step = max(1, max(sector.shape) // 160)  # neighbours say the same: every few pixels will do
+    inside = sector[::step, ::step]
+    ranks = np.stack([rankdata(m[::step, ::step][inside]) for m in maps])
+    ranks -= ranks.mean(1, keepdims=True)
+    lengths = np.linalg.norm(ranks, axis=1)
+    with np.errstate(invalid="ignore"):
+        found: Floats = ((ranks @ ranks.T) / np.outer(lengths, lengths)).astype(np.float32)
+    return found

@@ -1,0 +1,1 @@
+"""Measuring: from masks to lesions, their sizes, description and category; no network."""

@@ -1,0 +1,252 @@
+"""DICOM -> Image: one frame, as the file wants it shown, with its spacing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hcc_xai.errors import ImageError
+from hcc_xai.imaging.image import (
+    CUT_SHORT,
+    DAMAGED,
+    Image,
+    Region,
+    check_size,
+    choose_frame,
+    plausible,
+    render,
+)
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+NO_PIXELS = "This DICOM file holds no picture (it may be a report, a plan or a folder listing)."
+FILM = "This DICOM file holds a film (MPEG, H.264 or H.265); export it as single pictures."
+
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+
+
+def read_dicom(data: bytes, frame: int | None) -> Image:
+    """One frame of a DICOM file, the middle one by default.
+
+    Raises:
+        ImageError: there is no picture, or not all of it; pydicom raises other types too.
+    """
+    import pydicom
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import get_expected_length, get_nr_frames
+
+    ds = pydicom.dcmread(BytesIO(data), force=True)
+    keyword = next((k for k in _PIXELS if k in ds), None)
+    if keyword is None or "Rows" not in ds or "Columns" not in ds:
+        # pydicom drops an element that the file ends within.
+        started = "Rows" in ds and (b"\xe0\x7f\x10\0" in data or b"\x7f\xe0\0\x10" in data)
+        raise ImageError(CUT_SHORT if started else NO_PIXELS)
+    check_size(ds.Rows, ds.Columns)
+    syntax = _transfer_syntax(ds)
+    if "MPEG" in syntax.name or "HEVC" in syntax.name:
+        raise ImageError(FILM)
+    frames = get_nr_frames(ds, warn=False)
+    frame = choose_frame(frame, frames)
+    if syntax.is_encapsulated:
+        _check_codestream(ds, frame, frames)
+    elif len(ds[keyword].value) < get_expected_length(ds):
+        raise ImageError(CUT_SHORT)
+    array = _decode_frame(data, ds, frame)
+    _flatten(ds, frame)
+    if array.ndim == 3:
+        pixels, grey = render(array, 2 ** int(ds.BitsStored) - 1)
+    elif ds.PhotometricInterpretation == "PALETTE COLOR":
+        colours = apply_color_lut(array, ds)[..., :3]
+        # A 16-bit palette that stays below 256 holds 8-bit entries, whatever its descriptor says.
+        pixels, grey = render(colours, 255 if colours.max() <= 255 else 65535)
+    else:
+        pixels, grey = render(_present(array, ds), 1)
+    burned_in = str(ds.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+    return Image(pixels, grey, _regions(ds), frame, frames, burned_in=burned_in)
+
+
+# By what the name of the transfer syntax starts with.
+_PLUGINS = {"JPEG 2000": "pylibjpeg", "JPEG-LS": "pyjpegls", "JPEG ": "pillow"}
+_CHILD = """
+import io, sys, numpy, pydicom
+ds = pydicom.dcmread(io.BytesIO(sys.stdin.buffer.read()), force=True)
+numpy.save(sys.stdout.buffer, pydicom.pixels.pixel_array(ds, index=int(sys.argv[1])))
+"""
+
+
+def _decode_frame(data: bytes, ds: Dataset, frame: int) -> np.ndarray:
+    """One frame -> (rows, columns) or (rows, columns, 3), stored values; YBR has become RGB.
+
+    GDCM, pydicom's first choice, ends the whole process on some damaged files. So it is asked last,
+    for what nothing else reads (lossless JPEG in colour or of more than 8 bits), and in a process
+    of its own.
+    """
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.utils import as_pixel_options
+    from pydicom.uid import JPEGBaseline8Bit
+
+    syntax = ds.file_meta.TransferSyntaxUID
+    lossless = syntax.name.startswith("JPEG Lossless")
+    if lossless and (ds.BitsAllocated > 8 or ds.SamplesPerPixel > 1):
+        command = [sys.executable, "-Wignore", "-c", _CHILD, str(frame)]
+        child = subprocess.run(command, input=data, capture_output=True, timeout=300, check=True)
+        deep: np.ndarray = np.load(BytesIO(child.stdout), allow_pickle=False)
+        return deep
+    plugin = next((p for name, p in _PLUGINS.items() if syntax.name.startswith(name)), "")
+    if lossless:
+        # Pillow decodes 8-bit lossless frames too; only the syntax's name keeps pydicom from it.
+        ds.file_meta.TransferSyntaxUID = syntax = JPEGBaseline8Bit
+    options = as_pixel_options(ds)
+    return get_decoder(syntax).as_array(ds, index=frame, decoding_plugin=plugin, **options)[0]
+
+
+def _check_codestream(ds: Dataset, frame: int, frames: int) -> None:
+    """Refuse a compressed frame that is cut short, or larger than the data set says (a bomb)."""
+    import PIL.Image
+    from pydicom.encaps import get_frame
+
+    code = get_frame(ds.PixelData, frame, number_of_frames=frames)
+    jpeg = code.startswith((b"\xff\xd8", b"\xff\x4f"))
+    if jpeg and not code.rstrip(b"\0\xff").endswith(b"\xff\xd9"):  # frames are padded with either
+        raise ImageError(CUT_SHORT)
+    try:
+        with PIL.Image.open(BytesIO(code), formats=("JPEG", "JPEG2000")) as inner:
+            size, layers = inner.size, getattr(inner, "layer", [])
+    except (OSError, SyntaxError):
+        return  # RLE, JPEG-LS and 12-bit JPEG: their decoders allocate what the data set says
+    if size != (ds.Columns, ds.Rows):
+        raise ImageError(DAMAGED)
+    if len(layers) == 3 and layers[0][1:3] != layers[1][1:3]:
+        ds.PhotometricInterpretation = "YBR_FULL_422"  # some call it RGB, but RGB is not subsampled
+
+
+def _transfer_syntax(ds: Dataset) -> Any:
+    """The transfer syntax; of a file that states none, the one by which it was parsed."""
+    from pydicom import uid
+
+    ds.ensure_file_meta()
+    if "TransferSyntaxUID" not in ds.file_meta:
+        implicit, little = ds.original_encoding
+        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        ds.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
+    return ds.file_meta.TransferSyntaxUID
+
+
+_LIFTED = ("PixelSpacing", "RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth")
+
+
+def _flatten(ds: Dataset, frame: int) -> None:
+    """Lift what enhanced files keep in functional groups to where other files have it."""
+    shared, own = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
+    groups = [*(ds.get(shared) or [])[:1], *(ds.get(own) or [])[frame : frame + 1]]
+    for macro in (element for group in groups for element in group if element.VR == "SQ"):
+        for element in (element for item in macro.value[:1] for element in item):
+            if element.keyword in (*_LIFTED, "VOILUTFunction"):
+                ds[element.tag] = element
+
+
+def _present(array: np.ndarray, ds: Dataset) -> np.ndarray:
+    """Stored values -> (H, W) float32 in [0, 1], as the file wants it shown (PS3.3 C.11.1-2).
+
+    Where the file gives neither window nor VOI LUT, up to 8 bits keep their full range and more are
+    stretched from the darkest to the brightest pixel, as viewers do.
+    """
+    signed, bits = bool(ds.get("PixelRepresentation", 0)), int(ds.get("BitsStored", 32))
+    low = -(2 ** (bits - 1)) if signed else 0
+    ends: np.ndarray = np.array([low, low + 2**bits - 1], np.float64)
+    values: np.ndarray = array.astype(np.float32)
+    grey: np.ndarray
+    if modality := ds.get("ModalityLUTSequence"):
+        values, top = _look_up(array, modality[0], ds)
+        ends = np.array([0.0, top])
+    elif "RescaleSlope" in ds and "RescaleIntercept" in ds:
+        slope, intercept = float(ds.RescaleSlope), float(ds.RescaleIntercept)
+        values = values * np.float32(slope) + np.float32(intercept)
+        ends = np.sort(ends * slope + intercept)
+    width = _first(ds.get("WindowWidth"))
+    center = _first(ds.get("WindowCenter"))
+    if voi := ds.get("VOILUTSequence"):
+        values, top = _look_up(values, voi[0], ds)
+        grey = values / np.float32(top)
+    elif width and center is not None:
+        grey = _window(values, center, width, str(ds.get("VOILUTFunction", "LINEAR")).upper())
+    else:
+        if bits > 8 and not modality:
+            ends = np.array([values.min(), values.max()], np.float64)
+        grey = (values - np.float32(ends[0])) / np.float32(max(ends[1] - ends[0], 1e-12))
+    grey = np.clip(grey, 0, 1).astype(np.float32)
+    return 1 - grey if ds.PhotometricInterpretation == "MONOCHROME1" else grey
+
+
+def _window(values: np.ndarray, center: float, width: float, function: str) -> np.ndarray:
+    """Window to [0, 1] (DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3), not clipped."""
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(-4 * (values - center) / width))
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    if width <= 0:  # LINEAR with a width of 1 is a threshold
+        return (values > center).astype(np.float32)
+    return (values - np.float32(center)) / np.float32(width) + np.float32(0.5)
+
+
+def _look_up(values: np.ndarray, item: Dataset, ds: Dataset) -> tuple[np.ndarray, int]:
+    """Values through a modality or VOI LUT -> (float32, largest value that the LUT could give).
+
+    pydicom's own `apply_voi` overflows where an 8-bit table has more than 256 entries.
+    """
+    entries, first, bits = (int(v) for v in item.LUTDescriptor)
+    entries = entries or 2**16
+    table = item.LUTData
+    if isinstance(table, bytes):
+        order = "<" if ds.file_meta.TransferSyntaxUID.is_little_endian else ">"
+        table = np.frombuffer(table, f"{order}u2" if len(table) >= 2 * entries else "u1")
+    table = np.atleast_1d(np.asarray(table, np.float32))[:entries]
+    index = np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)
+    return table[index], max(2**bits - 1, int(table.max()))
+
+
+def _first(value: Any) -> float | None:
+    """The first of one or many numbers; None for none."""
+    if value is None or value == "":
+        return None
+    return float(value) if isinstance(value, str | float | int) else float(value[0])
+
+
+def _regions(ds: Dataset) -> tuple[Region, ...]:
+    """The ultrasound regions that are 2D and in cm; else the spacing of the whole picture."""
+    height, width = int(ds.Rows), int(ds.Columns)
+    items = list(ds.get("SequenceOfUltrasoundRegions") or [])
+    found = [region for item in items if (region := _region(item, height, width))]
+    # One spacing for a picture of several parts, or of a spectrum, would be wrong somewhere.
+    if found or len(items) > 1 or (items and items[0].get("RegionSpatialFormat") != 1):
+        return tuple(found)
+    try:
+        row, column = ds.get("PixelSpacing") or ds.get("ImagerPixelSpacing") or (0, 0)
+        region = Region(0, 0, height, width, float(row), float(column))
+    except (TypeError, ValueError):
+        return ()
+    return (region,) if plausible(region) else ()
+
+
+def _region(item: Dataset, height: int, width: int) -> Region | None:
+    """One item of SequenceOfUltrasoundRegions; None where it has no usable spacing."""
+    try:
+        units = item.PhysicalUnitsXDirection, item.PhysicalUnitsYDirection
+        if item.RegionSpatialFormat != 1 or units != (3, 3):  # 2D, cm
+            return None
+        region = Region(
+            max(int(item.RegionLocationMinY0), 0),
+            max(int(item.RegionLocationMinX0), 0),
+            min(int(item.RegionLocationMaxY1) + 1, height),  # the file counts the last row in
+            min(int(item.RegionLocationMaxX1) + 1, width),
+            abs(float(item.PhysicalDeltaY)) * 10,  # negative where an axis points up or left
+            abs(float(item.PhysicalDeltaX)) * 10,
+        )
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return region if plausible(region) else None

@@ -1,0 +1,1 @@
+"""How it is said: words and sentences in every language."""

@@ -1,0 +1,1 @@
+"""A bundle: its network and all that was fitted to its weights."""

@@ -1,0 +1,173 @@
+"""What `config.json` of a bundle holds, and what it may hold: it may come from anyone."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from hcc_xai.errors import ArgumentError, BundleError
+from hcc_xai.model.network import MASKS, NetworkConfig
+
+FORMAT = 1  # of config.json; a bundle of a newer one is refused
+LANGUAGES = ("en", "es")
+_LARGEST_INPUT = 1024  # pixels; a config cannot ask for more memory than that
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleConfig:
+    """What `config.json` holds.
+
+    Attributes:
+        name: short name of the bundle, like "liver-us".
+        network: all that is needed to build the network.
+        titles: label -> language ("en", "es") -> words to show.
+        malignant: the label that is malignant, or None.
+        mask_thresholds: mask -> probability (0 to 1) from which a pixel is in it.
+        least_lesion_share: share of the sector (0 to 1) below which a found speck is no lesion.
+        bands: "green" and "amber" -> probability from which an answer is in that band; red below.
+        scales: kind of heatmap -> value that the absolute drawing scale ends at, above 0.
+        training: free: data, its licence, recipe, seed, folds.
+        licence: of the bundle, as the Hub names it.
+    """
+
+    name: str
+    network: NetworkConfig
+    titles: dict[str, dict[str, str]]
+    licence: str
+    malignant: str | None = "malignant"
+    mask_thresholds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(MASKS, 0.5))
+    least_lesion_share: float = 0.0
+    bands: dict[str, float] = field(default_factory=lambda: {"green": 0.9, "amber": 0.7})
+    scales: dict[str, float] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    version: str = "1"
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        _check_config(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "network": self.network.to_dict()}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> BundleConfig:
+        """The config that `to_dict` made.
+
+        Raises:
+            BundleError: a key is unknown or missing, a value is of the wrong kind or out of range.
+        """
+        if not isinstance(given, Mapping) or "network" not in given:
+            raise BundleError("it describes no network, so this is not a bundle")
+        written = given.get("format", FORMAT)
+        if (
+            isinstance(written, int) and written > FORMAT
+        ):  # before unknown keys: a newer format has some
+            raise BundleError(
+                f"it is of format {written}, and this version reads up to {FORMAT}; "
+                "install a newer version"
+            )
+        known = [f.name for f in fields(cls)]
+        for key in given:
+            if key not in known:
+                raise BundleError(f"unknown key {key!r}; known: {', '.join(known)}")
+        for key in ("name", "titles", "licence"):
+            if key not in given:
+                raise BundleError(f"key {key!r} is missing")
+        return cls(**{**given, "network": _network_config(given["network"])})
+
+
+def _network_config(given: Any) -> NetworkConfig:
+    kinds = {
+        "trunk": str,
+        "size": int,
+        "channels": int,
+        "labels": list,
+        "mean": (int, float),
+        "std": (int, float),
+        "absent": (str, type(None)),
+    }
+    if not isinstance(given, Mapping):
+        raise BundleError("network must be an object")
+    for key, value in given.items():
+        if key in kinds and (not isinstance(value, kinds[key]) or isinstance(value, bool)):  # type: ignore[arg-type]
+            raise BundleError(f"network's {key} is of the wrong kind: {value!r}")
+    try:
+        return NetworkConfig.from_dict(given)
+    except ArgumentError as error:
+        raise BundleError(str(error)) from error
+
+
+def _check_config(config: BundleConfig) -> None:
+    network = config.network
+    # A colon or slash would make timm fetch a trunk from somewhere else.
+    if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", network.trunk):
+        raise BundleError(f"trunk {network.trunk!r} is no name of a timm model")
+    if network.size > _LARGEST_INPUT:
+        raise BundleError(
+            f"the network's size is {network.size}; allowed is up to {_LARGEST_INPUT}"
+        )
+    if network.channels < 1:
+        raise BundleError(f"the network's channels are {network.channels}; allowed is 1 and more")
+    if not (math.isfinite(network.mean) and math.isfinite(network.std) and network.std > 0):
+        raise BundleError(
+            f"mean {network.mean} and std {network.std} must be finite, and std above 0"
+        )
+    if not all(isinstance(label, str) and label for label in network.labels):
+        raise BundleError(f"labels are {network.labels!r}; wanted are words")
+    for key in ("name", "licence", "version"):
+        if not (isinstance(getattr(config, key), str) and getattr(config, key)):
+            raise BundleError(f"{key} is {getattr(config, key)!r}; wanted is a word")
+    for key in ("titles", "mask_thresholds", "bands", "scales", "training"):
+        if not isinstance(getattr(config, key), dict):
+            raise BundleError(f"{key} must be an object")
+    _check_titles(config)
+    if config.malignant is not None and config.malignant not in network.labels:
+        raise BundleError(
+            f"malignant is {config.malignant!r}; "
+            f"allowed are null or one of {', '.join(network.labels)}"
+        )
+    if set(config.mask_thresholds) != set(MASKS):
+        raise BundleError(
+            f"mask_thresholds are for {sorted(config.mask_thresholds)}; "
+            f"wanted are {', '.join(MASKS)}"
+        )
+    for mask, value in config.mask_thresholds.items():
+        _check_number(f"mask_thresholds[{mask}]", value, 0, 1)
+    _check_number("least_lesion_share", config.least_lesion_share, 0, 1)
+    if set(config.bands) != {"green", "amber"}:
+        raise BundleError(f"bands are {sorted(config.bands)}; wanted are green and amber")
+    for band, value in config.bands.items():
+        _check_number(f"bands[{band}]", value, 0, 1)
+    if config.bands["amber"] > config.bands["green"]:
+        raise BundleError(
+            f"bands: amber ({config.bands['amber']}) begins above green ({config.bands['green']})"
+        )
+    for kind, value in config.scales.items():
+        _check_number(f"scales[{kind}]", value, 0, math.inf)
+        if not 0 < value < math.inf:
+            raise BundleError(f"scales[{kind}] is {value}; wanted is a finite number above 0")
+    if not isinstance(config.format, int) or not 1 <= config.format <= FORMAT:
+        raise BundleError(f"format is {config.format!r}; known is {FORMAT}")
+
+
+def _check_titles(config: BundleConfig) -> None:
+    for label in config.network.labels:
+        words = config.titles.get(label)
+        for language in LANGUAGES:
+            if not (
+                isinstance(words, dict) and isinstance(words.get(language), str) and words[language]
+            ):
+                raise BundleError(f"titles have no {language!r} for label {label!r}")
+    for label in config.titles:
+        if label not in config.network.labels:
+            raise BundleError(
+                f"titles name {label!r}, which is none of {', '.join(config.network.labels)}"
+            )
+
+
+def _check_number(name: str, value: Any, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise BundleError(f"{name} is {value!r}; allowed is {low} to {high}")

@@ -1,0 +1,205 @@
+"""What stands where on the tab "Analyze": picture and controls left, the answer right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from hcc_xai.explain.methods import KINDS, METHODS
+from hcc_xai.findings.lirads import VISUALIZATION
+from hcc_xai.imaging import draw
+from hcc_xai.model.bundle import BundleConfig
+from hcc_xai.page.labels import Labels
+from hcc_xai.page.tabs import answer_html as html
+from hcc_xai.page.tabs.view import LAYERS, thumbnail
+from hcc_xai.page.texts import TEXTS, i18n, text
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+_ORDER = ("normal", "benign", "malignant", "malignant_two", "benign_with_text", "malignant_cine")
+
+
+class Layout:
+    """The tab's components, made within a `gr.Blocks`."""
+
+    def __init__(self, config: BundleConfig, labels: Labels) -> None:
+        self.config, self.labels = config, labels
+        with gr.Row(elem_id="work"):
+            with gr.Column(elem_id="left"):
+                self._intake()
+                with gr.Column(elem_id="stage-wrap"):
+                    self._stage()
+                self.legend = gr.HTML("", elem_id="legend")
+                with gr.Column(elem_id="controls"):
+                    self._controls()
+            with gr.Column(elem_id="right"):
+                self.answer = gr.HTML(html.waiting("en"), elem_id="answer")
+                self.spoken = gr.HTML("", elem_id="spoken", elem_classes="sr-only")
+                self._measures()
+        self.controls = [self.show, self.opacity, self.label, self.kind, self.scale, self.colours]
+
+    def _intake(self) -> None:
+        with gr.Row(elem_id="intake"):
+            with gr.Column(elem_id="choose-side"):
+                self.upload = self.labels.add(
+                    gr.UploadButton(
+                        i18n("choose"),
+                        type="filepath",  # an array would lose 16 bit, and DICOM altogether
+                        variant="primary",
+                        size="sm",
+                        elem_id="choose",
+                    ),
+                    label="choose",
+                )
+                self.note = gr.HTML(html.note(text("hint", "en")), elem_id="note")
+            self.examples: dict[Any, Path] = {}
+            with gr.Row(elem_id="examples"):
+                for path in _examples():
+                    self.examples[self._example(path)] = path
+        styles = "".join(thumbnail(p, b.elem_id) for b, p in self.examples.items())
+        gr.HTML(f"<style>{styles}</style>", visible="hidden")
+
+    def _example(self, path: Path) -> Any:
+        key = f"example-{path.stem}"
+        known = key in TEXTS
+        button = gr.Button(
+            i18n(key) if known else path.stem.replace("_", " "),
+            elem_id=key,
+            elem_classes="example",
+            size="sm",
+        )
+        return self.labels.add(button, value=key) if known else button
+
+    def _stage(self) -> None:
+        self.stage = gr.ImageSlider(
+            show_label=False,
+            container=False,
+            interactive=False,
+            format="png",  # Gradio's default is lossy
+            slider_position=0,
+            buttons=["fullscreen"],
+            max_height=10_000,  # Gradio's 500 is overruled; the style says how high it is
+            elem_id="stage",
+        )
+        self._html(
+            lambda x: f"<div><h2>{text('empty', x)}</h2><p>{text('empty-more', x)}</p></div>",
+            "empty",
+        )
+        self._html(lambda x: f"<p>{text('caption', x)}</p>", "caption")
+
+    def _html(self, words: Callable[[str], str], name: str) -> None:
+        self.labels.add(gr.HTML(words("en"), elem_id=name), value=words)
+
+    def _controls(self) -> None:
+        add, slider = self.labels.add, partial(gr.Slider, buttons=[])
+        with gr.Row(elem_classes="controls"):
+            layers = partial(_choices, LAYERS)
+            show = gr.CheckboxGroup(layers("en"), value=list(LAYERS), label=i18n("show"))
+            self.show = add(_named(show, "show"), label="show", choices=layers)
+            opacity = slider(0, 1, 0.6, step=0.05, label=i18n("opacity"))
+            self.opacity = add(_named(opacity, "opacity"), label="opacity")
+            colours = gr.Dropdown(
+                list(draw.COLOUR_MAPS), value=draw.COLOUR_MAPS[0], label=i18n("colours")
+            )
+            self.colours = add(_named(colours, "colours"), label="colours")
+            frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False)
+            self.frame = add(_named(frame, "frame"), label="frame")
+        with gr.Row(elem_classes="controls"):
+            labels = self.config.network.labels
+            label = gr.Dropdown(self._titles("en"), value=labels[0], label=i18n("class"))
+            self.label = add(_named(label, "class"), label="class", choices=self._titles)
+            kind = gr.Radio(_kinds("en"), value=KINDS[0], label=i18n("map"))
+            self.kind = add(_named(kind, "map"), label="map", choices=_kinds)
+            scales = partial(_choices, ("own", "absolute"))
+            scale = gr.Radio(scales("en"), value="absolute", label=i18n("scale"))
+            self.scale = add(_named(scale, "scale"), label="scale", choices=scales)
+        for dropdown in (self.label, self.colours):
+            dropdown.filterable = False  # a list to choose from, nothing to type
+
+    def _titles(self, language: str) -> list[tuple[str, str]]:
+        return [(self.config.titles[x][language], x) for x in self.config.network.labels]
+
+    def _measures(self) -> None:
+        through = gr.Button(i18n("through"), visible=False, size="sm", elem_id="through")
+        self.through = self.labels.add(through, value="through")
+        with self.labels.add(
+            gr.Accordion(i18n("measure"), open=False, elem_id="measure"), label="measure"
+        ):
+            with gr.Row(elem_classes="fields"):
+                self.spacing = self._field("spacing", "spacing-hint")
+                self.length = self._field("length", "length-hint")
+                mark = gr.Button(i18n("mark"), size="sm", elem_id="mark")
+                self.labels.add(mark, value="mark")  # the browser's: see `style`
+            self.spacing_note = gr.HTML("", elem_id="spacing-note")
+            self._study()
+        self.downloads: dict[str, Any] = {}
+        with gr.Row(elem_id="downloads"):
+            for name in ("overlay", "lesion", "liver", "json"):
+                key = f"get-{name}"
+                button = gr.DownloadButton(i18n(key), size="sm", interactive=False, elem_id=key)
+                self.downloads[name] = self.labels.add(button, label=key)
+
+    def _field(self, name: str, hint: str) -> Any:
+        box = gr.Textbox(
+            "",
+            label=i18n(name),
+            placeholder=i18n(hint),
+            max_lines=1,
+            interactive=True,
+            html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+        )
+        return self.labels.add(_named(box, name), label=name, placeholder=hint)
+
+    def _study(self) -> None:
+        """What US LI-RADS asks, which no picture tells."""
+        self._html(lambda x: f"<h3>{text('lirads', x)}</h3>", "lirads-title")
+        self.study = []
+        answers = {
+            "at-risk": _yes_or_no,
+            "thrombus": _yes_or_no,
+            "visualization": _visualization,
+        }
+        for name, choices in answers.items():
+            radio = gr.Radio(choices("en"), value=None, label=i18n(name))
+            self.study.append(self.labels.add(_named(radio, name), label=name, choices=choices))
+        group = gr.CheckboxGroup([], value=[], label=i18n("benign"), visible=False)
+        self.study.append(self.labels.add(_named(group, "benign"), label="benign"))
+        self.lirads = gr.HTML("", elem_id="lirads")
+
+
+def _yes_or_no(language: str) -> list[tuple[str, str]]:
+    return _choices(("yes", "no"), language)
+
+
+def _visualization(language: str) -> list[tuple[str, str]]:
+    return [(text(f"visualization-{x}", language), x) for x in VISUALIZATION]
+
+
+def _named(component: Any, name: str) -> Any:
+    component.elem_id = name
+    return component
+
+
+def _examples() -> list[Path]:
+    paths = [p for p in EXAMPLES.glob("*") if p.suffix in (".png", ".dcm")]
+    return sorted(
+        paths,
+        key=lambda p: (
+            p.stem not in _ORDER,
+            _ORDER.index(p.stem) if p.stem in _ORDER else 0,
+            p.stem,
+        ),
+    )
+
+
+def _choices(keys: Sequence[str], language: str) -> list[tuple[str, str]]:
+    return [(text(key, language), key) for key in keys]
+
+
+def _kinds(language: str) -> list[tuple[str, str]]:
+    return [
+        (text(kind, language) if kind in TEXTS else METHODS[kind].title, kind) for kind in KINDS
+    ]
