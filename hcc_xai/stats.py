@@ -1,4 +1,4 @@
-"""Figures with bootstrap intervals: pure NumPy, all resamples at once.
+"""Figures with bootstrap intervals, and scores of probabilities: pure NumPy, all resamples at once.
 
 Every metric is a function of weights: how often each of N images was drawn in each of R resamples.
 `draws` puts the sample itself into row 0, so that row gives the figure, the others its interval,
@@ -206,3 +206,42 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
         return 0.0, 1.0
     found = binomtest(hits, n).proportion_ci(method="wilson")
     return float(found.low), float(found.high)
+
+
+def softmax(logits: NDArray[Any]) -> Floats:
+    """(..., K) -> (..., K), summing to one."""
+    odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+    total: Floats = odds / odds.sum(-1, keepdims=True)
+    return total
+
+
+def log_loss(chances: Floats, truth: NDArray[Any]) -> float:
+    """Mean negative log probability of the true label. (N, K), (N,)."""
+    picked = chances[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(picked, 1e-12)).mean())
+
+
+def brier(chances: Floats, truth: NDArray[Any]) -> float:
+    """Mean squared distance to the one-hot truth (Brier 1950), 0 to 2. (N, K), (N,)."""
+    return float(((chances - np.eye(chances.shape[1])[truth]) ** 2).sum(1).mean())
+
+
+def reliability(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> Floats:
+    """Equal-mass bins of (mean confidence, share right, images). (N,), (N,) -> (bins, 3)."""
+    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
+    return np.array([[confidence[p].mean(), right[p].mean(), len(p)] for p in parts if len(p)])
+
+
+def ece(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> float:
+    """Expected calibration error over equal-mass bins, 0 to 1."""
+    table = reliability(confidence, right, bins=bins)
+    return float((abs(table[:, 0] - table[:, 1]) * table[:, 2]).sum() / table[:, 2].sum())
+
+
+def ece_if_perfect(confidence: Floats, *, bins: int = 10, draws: int = 200, seed: int = 0) -> float:
+    """The ECE that a perfectly calibrated model would score with these confidences, at this n."""
+    rng = np.random.default_rng(seed)
+    scores = [
+        ece(confidence, rng.random(len(confidence)) < confidence, bins=bins) for _ in range(draws)
+    ]
+    return float(np.mean(scores))

@@ -22,6 +22,7 @@ from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.batch import run as batch
 from hcc_xai.cli.main import main
 from hcc_xai.errors import ArgumentError
+from hcc_xai.files import read_lines
 from hcc_xai.imaging import draw
 from hcc_xai.phantoms.phantom import PATIENT, make, random_spec, to_dicom
 
@@ -51,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows_of(out: Path) -> list[dict]:
-    return list(batch.read_rows(out / batch.ANSWERS))
+    return list(read_lines(out / batch.ANSWERS))
 
 
 def strip(rows: list[dict]) -> dict[tuple[str, int], dict]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hcc_xai import stats
 from hcc_xai.errors import ArgumentError, BundleError
-from hcc_xai.model import calibration
-from hcc_xai.model.calibration import Calibration, fit, softmax
+from hcc_xai.model.calibration import Calibration, fit
+from hcc_xai.stats import softmax
 
 LABELS = ("normal", "benign", "malignant")
 
@@ -31,11 +32,11 @@ def test_calibration_lowers_the_error_to_what_a_perfect_model_scores() -> None:
     fitted = fit(logits[:3000], truth[:3000], LABELS)
     raw, after = softmax(logits[3000:]), fitted.probabilities(logits[3000:])
     for p, low, high in ((raw, 0.1, 1), (after, 0, 0.03)):
-        error = calibration.ece(p.max(1), p.argmax(1) == truth[3000:])
+        error = stats.ece(p.max(1), p.argmax(1) == truth[3000:])
         assert low <= error <= high
-    perfect = calibration.ece_if_perfect(after.max(1))
+    perfect = stats.ece_if_perfect(after.max(1))
     assert error == pytest.approx(perfect, abs=0.015)
-    assert calibration.log_loss(after, truth[3000:]) < calibration.log_loss(raw, truth[3000:])
+    assert stats.log_loss(after, truth[3000:]) < stats.log_loss(raw, truth[3000:])
 
 
 def test_sets_hold_every_class_as_often_as_promised() -> None:
@@ -73,13 +74,13 @@ def test_scores_are_those_of_scikit_learn() -> None:
 
     logits, truth = _world(1000, 2.0, seed=6)
     chances = softmax(logits)
-    assert calibration.log_loss(chances, truth) == pytest.approx(log_loss(truth, chances))
+    assert stats.log_loss(chances, truth) == pytest.approx(log_loss(truth, chances))
     both = chances[:, :2] / chances[:, :2].sum(1, keepdims=True)
     two = truth.clip(max=1)
-    ours = calibration.brier(both, two)  # summed over both classes
+    ours = stats.brier(both, two)  # summed over both classes
     assert ours == pytest.approx(2 * brier_score_loss(two, both[:, 1]))
     top, right = chances.max(1), chances.argmax(1) == truth
-    bins = calibration.reliability(top, right)
+    bins = stats.reliability(top, right)
     share, said = calibration_curve(right, top, n_bins=10, strategy="quantile")
     np.testing.assert_allclose(bins[:, :2], np.column_stack([said, share]), atol=0.011)
 
@@ -111,12 +112,10 @@ def test_an_empty_set_is_possible() -> None:
 
 def test_brier_and_reliability_by_hand() -> None:
     chances = np.array([[1.0, 0.0], [0.5, 0.5]])
-    assert calibration.brier(chances, np.array([0, 1])) == pytest.approx(0.25)
-    table = calibration.reliability(np.array([0.6, 0.9]), np.array([False, True]), bins=2)
+    assert stats.brier(chances, np.array([0, 1])) == pytest.approx(0.25)
+    table = stats.reliability(np.array([0.6, 0.9]), np.array([False, True]), bins=2)
     np.testing.assert_allclose(table, [[0.6, 0, 1], [0.9, 1, 1]])
-    assert calibration.ece(np.array([0.6, 0.9]), np.array([False, True]), bins=2) == pytest.approx(
-        0.35
-    )
+    assert stats.ece(np.array([0.6, 0.9]), np.array([False, True]), bins=2) == pytest.approx(0.35)
 
 
 def test_round_trip_and_faults() -> None:

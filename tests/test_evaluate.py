@@ -40,8 +40,8 @@ from hcc_xai.evaluation.rows import bare, gather_looks, other_looks, painted, pr
 from hcc_xai.evaluation.scanner_probe import _figures, _probe
 from hcc_xai.evaluation.tables import show, table_markdown
 from hcc_xai.explain.methods import KINDS
+from hcc_xai.findings.outlines import Outlines
 from hcc_xai.model.bundle import load_bundle
-from hcc_xai.model.calibration import Outlines
 
 LABELS = ("normal", "benign", "malignant")
 STRATA = ("1024x768", "720x576", "800x600")
@@ -622,6 +622,6 @@ def test_run_writes_all_and_the_card_holds_its_figures(
     assert "license: cc0-1.0" in front and "library_name: hcc-xai" in front
     # The figures were fitted to these weights, so the bundle takes them for its own.
     bundle = load_bundle(tmp_path / "all")
-    assert "stats.json" in bundle.extras and not bundle.stale and bundle.card == written
+    assert "metrics.json" in bundle.extras and not bundle.stale and bundle.card == written
     with pytest.raises(DataError, match="the summary is of"):
         card(tmp_path / "all", {**summary, "labels": ["G1", "G2", "G3"]}, commands=[])

@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from hcc_xai.findings.lesions import caliper, find_lesions, whole_organ
-from hcc_xai.model.calibration import Outlines
+from hcc_xai.findings.outlines import Outlines
 
 
 def _ellipse(

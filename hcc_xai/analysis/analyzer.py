@@ -30,19 +30,21 @@ from hcc_xai.explain.methods import (
     no_outline,
     outline,
 )
+from hcc_xai.findings.outlines import Outlines
 from hcc_xai.imaging.draw import own_scale
 from hcc_xai.imaging.frame import Frame, find_sector
 from hcc_xai.imaging.painting import hidden_and_elsewhere
 from hcc_xai.imaging.read import Image, Source, Spacing, read
 from hcc_xai.language import words
 from hcc_xai.model.bundle import Bundle, BundleConfig, default_model, load_bundle
-from hcc_xai.model.calibration import Calibration, Outlines, softmax
+from hcc_xai.model.calibration import Calibration
 from hcc_xai.model.gate import Gate
 from hcc_xai.model.neighbours import FILE as NEAR
 from hcc_xai.model.neighbours import Neighbours
 from hcc_xai.model.network import STRIDE, Network, sector_of
 from hcc_xai.model.second_opinion import FILE as WORDS
 from hcc_xai.model.second_opinion import GlassBox
+from hcc_xai.stats import softmax
 
 __all__ = ["Analysis", "Analyzer", "Evidence", "Flag", "load", "pick_device", "with_spacing"]
 

@@ -18,13 +18,13 @@ from hcc_xai.explain.methods import KINDS, Explanation
 from hcc_xai.findings.describe import Descriptor, describe
 from hcc_xai.findings.lesions import Lesion, find_lesions, whole_organ
 from hcc_xai.findings.lirads import Study, Suggestion, suggest
+from hcc_xai.findings.outlines import Outlines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.quality import faults, measure_quality
 from hcc_xai.imaging.read import Image
 from hcc_xai.language import words
 from hcc_xai.model.bundle import BundleConfig
-from hcc_xai.model.calibration import Outlines
 from hcc_xai.model.neighbours import Neighbour, Neighbours
 from hcc_xai.model.network import MASKS, STRIDE, sector_of
 from hcc_xai.model.second_opinion import GlassBox, Opinion, values_of

@@ -28,8 +28,8 @@ from hcc_xai.analysis.analyzer import Analyzer, load
 from hcc_xai.analysis.challenges import fired, tally, tally_steps
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.dataset.folder import LESION, read_truth
+from hcc_xai.dataset.scanner import frame_features
 from hcc_xai.errors import DataError, HccXaiError
-from hcc_xai.evaluation.rows import frame_features
 from hcc_xai.explain.methods import KINDS
 from hcc_xai.imaging.read import read
 from hcc_xai.imaging.sector import shape_of

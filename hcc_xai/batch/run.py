@@ -8,7 +8,6 @@ row with a sentence, never the end of the run.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import time
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +26,10 @@ from numpy.typing import NDArray
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import ArgumentError, ImageError, SpacingError
+from hcc_xai.files import append_lines, json_line, read_lines, write_whole
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.read import MAX_BYTES, Image, Spacing, decode
-from hcc_xai.model.bundle import replace_file
 
 ANSWERS, TABLE, PARQUET, PICTURES = "answers.jsonl", "table.csv", "table.parquet", "pictures"
 BATCH = 8
@@ -258,7 +257,7 @@ class _Run:
             for kind, picture in drawn.items():
                 path = self.out / PICTURES / f"{stem}_{kind}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                replace_file(path, draw.png(picture))
+                write_whole(path, draw.png(picture))
             row["pictures"] = f"{PICTURES}/{stem}"
         self.keep(ready.item, answer)
         return row
@@ -311,9 +310,9 @@ def run(
             waiting, failed = reader.take(BATCH)
             if not waiting and not failed:
                 break
-            _append(file, [_failure(work, ready) for ready in failed])
+            append_lines(file, [_failure(work, ready) for ready in failed])
             answers = _answers(analyzer, waiting, accept=accept) if waiting else ()
-            _append(file, [job.result() for job in writing])  # of the batch before
+            append_lines(file, [job.result() for job in writing])  # of the batch before
             writing = [
                 pool.submit(work.write, ready, stems[ready.item.name], answer)
                 for ready, answer in zip(waiting, answers, strict=True)
@@ -324,7 +323,7 @@ def run(
             now.seconds = time.monotonic() - start
             progress(now)
         reader.leave()
-        _append(file, [job.result() for job in writing])
+        append_lines(file, [job.result() for job in writing])
     tables(out)
     now.seconds = time.monotonic() - start
     progress(now)
@@ -407,12 +406,6 @@ def _answers(analyzer: Analyzer, ready: Sequence[_Ready], *, accept: bool) -> tu
     return analyzer.answer(images, frames, inputs, accept=accept)
 
 
-def _append(file: IO[str], rows: Sequence[Row]) -> None:
-    if rows:
-        file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        file.flush()
-
-
 def _whole(path: Path, model: str) -> dict[str, dict[int, int]]:
     """What is done already by this model: key -> frame -> frames of its file. A last line that a
     kill tore is cut off; lines of errors and of other models are dropped, as they are done
@@ -421,29 +414,19 @@ def _whole(path: Path, model: str) -> dict[str, dict[int, int]]:
     if not path.is_file():
         return found
     kept = []
-    for row in read_rows(path):
+    for row in read_lines(path):
         if row.get("model") == model:
             found.setdefault(row["key"], {})[row["frame"]] = row["frames"]
-            kept.append(json.dumps(row, ensure_ascii=False) + "\n")
-    replace_file(path, "".join(kept).encode())
+            kept.append(json_line(row))
+    write_whole(path, "".join(kept).encode())
     return found
-
-
-def read_rows(path: str | Path) -> Iterator[Row]:
-    """The whole lines of `answers.jsonl`."""
-    with Path(path).open(encoding="utf-8") as file:
-        for line in file:
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:  # torn by a kill
-                continue
 
 
 def tables(out: str | Path) -> None:
     """`table.csv` and `table.parquet` from `answers.jsonl`, sorted by file and frame."""
     import pandas as pd
 
-    rows = [flat for row in read_rows(Path(out) / ANSWERS) for flat in flatten(row)]
+    rows = [flat for row in read_lines(Path(out) / ANSWERS) for flat in flatten(row)]
     order = ["file", "frame", "lesion.number"]
     table = pd.DataFrame(rows, columns=None if rows else order).sort_values(order, kind="stable")
     for name, write in ((TABLE, table.to_csv), (PARQUET, table.to_parquet)):

@@ -24,6 +24,7 @@ from hcc_xai.errors import (
     ImageError,
     SpacingError,
 )
+from hcc_xai.files import read_lines
 
 if TYPE_CHECKING:
     from hcc_xai.analysis.analyzer import Analyzer
@@ -298,7 +299,7 @@ def _batch(options: argparse.Namespace, analyzer: Analyzer) -> int:
             mm_per_pixel=options.mm_per_pixel,
             progress=advance,
         )
-    for row in batch.read_rows(options.out / batch.ANSWERS):
+    for row in read_lines(options.out / batch.ANSWERS):
         if "error" in row:
             print(f"{_one_line(row['file'])}: {_one_line(row['error'])}", file=sys.stderr)
     if options.zip:

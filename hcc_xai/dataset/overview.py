@@ -7,7 +7,7 @@ import base64
 import html
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,8 @@ from hcc_xai.dataset.folder import (
     read_sector,
     read_truth,
 )
+from hcc_xai.dataset.scanner import frame_baseline, frame_features
 from hcc_xai.errors import DataError
-from hcc_xai.evaluation.figures import Row, frame_baseline
-from hcc_xai.evaluation.rows import frame_features
 from hcc_xai.imaging.read import read
 
 ALIKE = 0.93  # correlation of two thumbnails over which pictures are called near-duplicates
@@ -78,7 +77,7 @@ def overview(data: str | Path, out: str | Path, *, resamples: int = 1000) -> dic
     return result
 
 
-def _look(record: Record, data: str | Path) -> tuple[Row, NDArray[Any], list[str]]:
+def _look(record: Record, data: str | Path) -> tuple[Mapping[str, Any], NDArray[Any], list[str]]:
     """A row of numbers, a thumbnail, and what is odd about the outlines."""
     grey = read(image_path(data, record.name)).grey
     truth, sector = read_truth(data, record.name), read_sector(data, record.name)
@@ -107,7 +106,7 @@ def _look(record: Record, data: str | Path) -> tuple[Row, NDArray[Any], list[str
     rows, cols = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
     cut = np.where(sector, grey, 0)[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     thumb = cv2.resize(cut.astype(np.float32), (_THUMB, _THUMB), interpolation=cv2.INTER_AREA)
-    row: Row = {
+    row: Mapping[str, Any] = {
         "name": record.name,
         "label": record.label,
         "fold": record.fold,
@@ -118,7 +117,9 @@ def _look(record: Record, data: str | Path) -> tuple[Row, NDArray[Any], list[str
     return row, thumb, odd
 
 
-def _quantiles(rows: Sequence[Row], key: str, labels: Sequence[str]) -> dict[str, list[float]]:
+def _quantiles(
+    rows: Sequence[Mapping[str, Any]], key: str, labels: Sequence[str]
+) -> dict[str, list[float]]:
     """Seven quantiles a label; of the lesion's share, those that have a lesion."""
     found = {}
     for label in labels:
@@ -151,7 +152,9 @@ def _alike(records: Sequence[Record], thumbs: NDArray[np.float32]) -> list[dict[
     return sorted(pairs, key=lambda p: -float(p["correlation"]))
 
 
-def _baselines(rows: Sequence[Row], labels: Sequence[str], resamples: int) -> dict[str, Any]:
+def _baselines(
+    rows: Sequence[Mapping[str, Any]], labels: Sequence[str], resamples: int
+) -> dict[str, Any]:
     """AUROC, over all and within frame size, of malignant against benign: from the frame alone (out
     of fold) and from the lesion's size alone."""
     truth = np.array([r["label"] for r in rows])
@@ -179,7 +182,9 @@ def _baselines(rows: Sequence[Row], labels: Sequence[str], resamples: int) -> di
     return found
 
 
-def _page(data: Path, rows: Sequence[Row], labels: Sequence[str], result: dict[str, Any]) -> str:
+def _page(
+    data: Path, rows: Sequence[Mapping[str, Any]], labels: Sequence[str], result: dict[str, Any]
+) -> str:
     counts = [[s, *c.values()] for s, c in result["counts"].items()]
     parts = [
         f"<h1>{html.escape(data.name)}: {result['images']} images</h1>",
@@ -276,7 +281,7 @@ def _figure(data: Path, name: str, text: str) -> str:
     return f'<figure><img alt="{said}" src="{source}"><figcaption>{said}</figcaption></figure>'
 
 
-def _histograms(rows: Sequence[Row], labels: Sequence[str]) -> str:
+def _histograms(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.2), layout="constrained")

@@ -13,7 +13,8 @@ from typing import Any
 
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.tables import show, table_markdown
-from hcc_xai.model.bundle import CARD, FIGURES, SHA_KEY, Bundle, load_bundle, replace_file
+from hcc_xai.files import write_whole
+from hcc_xai.model.bundle import CARD, FIGURES, SHA_KEY, Bundle, load_bundle
 
 Summary = Mapping[str, Any]
 
@@ -55,8 +56,8 @@ def card(folder: str | Path, summary: Summary, *, commands: Sequence[str], rows:
     )
     metrics = {SHA_KEY: bundle.weights_sha256, "out_of_fold": dict(summary)}
     path = Path(folder) / CARD
-    replace_file(path.with_name("metrics.json"), (json.dumps(metrics, indent=1) + "\n").encode())
-    replace_file(path, text.encode())
+    write_whole(path.with_name("metrics.json"), (json.dumps(metrics, indent=1) + "\n").encode())
+    write_whole(path, text.encode())
     return path
 
 

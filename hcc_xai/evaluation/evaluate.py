@@ -18,7 +18,6 @@ from typing import Any
 from safetensors import safe_open
 
 from hcc_xai.analysis.analyzer import Analyzer
-from hcc_xai.batch import run as batch
 from hcc_xai.dataset.folder import Record, read_index
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation import lesion_rule
@@ -27,7 +26,8 @@ from hcc_xai.evaluation.figures import summarise
 from hcc_xai.evaluation.rows import Row, gather_looks, predict
 from hcc_xai.evaluation.scanner_probe import scanner_probe
 from hcc_xai.evaluation.tables import pictures, table_markdown
-from hcc_xai.model.bundle import CONFIG, FIGURES, load_bundle, replace_file
+from hcc_xai.files import read_lines, write_whole
+from hcc_xai.model.bundle import CONFIG, FIGURES, load_bundle
 from hcc_xai.model.network import NetworkConfig
 from hcc_xai.training.loop import make_bundle
 
@@ -35,6 +35,7 @@ PREDICTIONS = "out_of_fold.jsonl"
 LEFT_OUT = "left_out.jsonl"
 WITHOUT = "without-"  # how the folder of a training begins that left a frame size out
 _BATCH = 8
+_ROOMS = ("imaging", "findings", "dataset", "model", "explain", "analysis")  # that rows depend on
 
 
 def run(
@@ -83,13 +84,13 @@ def run(
         "probe": probe,
         "outlines": asdict(lesion_rule.fit(rows, share)),
     }
-    replace_file(out / "summary.json", json.dumps(summary, indent=1).encode())
+    write_whole(out / "summary.json", json.dumps(summary, indent=1).encode())
     text = table_markdown(summary)
-    replace_file(out / "table.md", text.encode())
+    write_whole(out / "table.md", text.encode())
     pictures(shown, out / FIGURES, summary)
     if bundle is not None:
         card(bundle, summary, commands=commands)
-        replace_file(Path(bundle) / FIGURES, (out / FIGURES).read_bytes())
+        write_whole(Path(bundle) / FIGURES, (out / FIGURES).read_bytes())
     return text
 
 
@@ -226,7 +227,7 @@ def _predict(
                 file.writelines(json.dumps(row | {"made_by": made_by}) + "\n" for row in new)
             rows |= {row["name"]: row | {"made_by": made_by} for row in new}
     ordered = [rows[r.name] for r in records]
-    replace_file(whole, "".join(json.dumps(row) + "\n" for row in ordered).encode())
+    write_whole(whole, "".join(json.dumps(row) + "\n" for row in ordered).encode())
     partial.unlink(missing_ok=True)
     return ordered
 
@@ -243,15 +244,17 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def _read_rows(path: Path) -> list[Row]:
-    return list(batch.read_rows(path)) if path.is_file() else []
+    return list(read_lines(path)) if path.is_file() else []
 
 
 def _code() -> str:
-    """A hash of this package's modules: a changed sector finder makes other predictions."""
-    found = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()
+    """A hash of the code that a row depends on: a changed sector finder makes other predictions, a
+    changed sentence does not."""
+    package, code = Path(__file__).parents[1], hashlib.sha256()
+    modules = [path for room in _ROOMS for path in sorted((package / room).glob("*.py"))]
+    for path in (*modules, package / "stats.py", package / "evaluation" / "rows.py"):
+        code.update(path.read_bytes())
+    return code.hexdigest()
 
 
 def _made_by(analyzer: Analyzer, code: str) -> str:

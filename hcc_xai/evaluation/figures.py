@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hcc_xai import stats
+from hcc_xai.dataset.scanner import frame_baseline
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.lesion_rule import HIT, curve, judged, parts
 from hcc_xai.explain.methods import KINDS
-from hcc_xai.model.calibration import Outlines
+from hcc_xai.findings.outlines import Outlines
 from hcc_xai.stats import Figure, Floats
 
 LEAST_SHARES = (0.0, 0.001, 0.002, 0.005)  # of the sector, for the free-response table
-_FRAME = ("width", "height", "brightness", "sharpness", "sector_share")
 _SHORT = {"grad-cam++": "cam", "contribution": "contribution"}
 Row = Mapping[str, Any]
 Mask = NDArray[np.bool_]
@@ -178,34 +178,6 @@ def _baselines(t: Table) -> None:
             _ranking(t, prefix, chances)
     if {"benign", "malignant"} <= set(t.labels):
         _malignant(t, "size_", t.column("lesion_share"))
-
-
-def frame_baseline(rows: Sequence[Row], labels: Sequence[str]) -> Floats | None:
-    """Probabilities from the frame alone: gradient boosting on its size, brightness, sharpness and
-    share scanned, out of fold.
-
-    Returns:
-        (N, K), or None where a fold is all there is, or the others lack a class.
-    """
-    from sklearn.ensemble import GradientBoostingClassifier
-
-    features = np.array([[r[k] for k in _FRAME] for r in rows], np.float64)
-    truth, folds = (
-        np.array([labels.index(r["label"]) for r in rows]),
-        np.array([r["fold"] for r in rows]),
-    )
-    chances = np.zeros((len(rows), len(labels)))
-    for fold in np.unique(folds):
-        fitted = folds != fold
-        if len(set(truth[fitted])) < len(labels):
-            return None
-        model = GradientBoostingClassifier(
-            n_estimators=80, max_depth=3, subsample=0.8, random_state=0
-        )
-        chances[~fitted] = model.fit(features[fitted], truth[fitted]).predict_proba(
-            features[~fitted]
-        )
-    return chances
 
 
 def _outlines(t: Table) -> None:

@@ -16,20 +16,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai import stats
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.dataset.folder import LESION, image_path, read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation import lesion_rule
 from hcc_xai.evaluation.card import put_section
 from hcc_xai.evaluation.evaluate import read_rows
+from hcc_xai.files import write_whole
 from hcc_xai.imaging.read import read
 from hcc_xai.model import calibration, second_opinion
-from hcc_xai.model.bundle import CARD, RELIABILITY, Bundle, load_bundle, replace_file
-from hcc_xai.model.calibration import Calibration, Floats
+from hcc_xai.model.bundle import CARD, RELIABILITY, Bundle, load_bundle
+from hcc_xai.model.calibration import Calibration
 from hcc_xai.model.neighbours import FILE as NEAR
 from hcc_xai.model.neighbours import Neighbours
 from hcc_xai.model.second_opinion import values_of
-from hcc_xai.stats import wilson
+from hcc_xai.stats import Floats, wilson
 
 _RESAMPLES = 1000
 
@@ -66,10 +68,10 @@ def finish(
     outlines = lesion_rule.fit(rows, loaded.config.least_lesion_share)
     whole = replace(fitted, weights_sha256=loaded.weights_sha256, outlines=outlines)
     text = json.dumps(whole.to_dict(), indent=1) + "\n"
-    replace_file(loaded.path / "calibration.json", text.encode())
-    replace_file(loaded.path / RELIABILITY, diagram(figures))
+    write_whole(loaded.path / "calibration.json", text.encode())
+    write_whole(loaded.path / RELIABILITY, diagram(figures))
     section = f"{_section(whole, figures, loaded)}\n\n{more}"
-    replace_file(loaded.path / CARD, put_section(loaded.card, "finish", section).encode())
+    write_whole(loaded.path / CARD, put_section(loaded.card, "finish", section).encode())
     return figures
 
 
@@ -120,7 +122,7 @@ def fit_glass_box(
     found = second_opinion.fit(rows, (first, second))
     found.save(loaded.path / second_opinion.FILE, loaded.weights_sha256)
     text = put_section(loaded.card, "second-opinion", _opinion_section(found))
-    replace_file(loaded.path / CARD, text.encode())
+    write_whole(loaded.path / CARD, text.encode())
     return found
 
 
@@ -182,15 +184,15 @@ def measure(
         mine = folds == fold
         chances[mine] = others.probabilities(logits[mine])
         held[mine] = chances[mine] >= np.array(others.limits)
-    raw = calibration.softmax(logits)
+    raw = stats.softmax(logits)
     figures: dict[str, Any] = {}
     for name, p in (("raw", raw), ("calibrated", chances)):
         top, right = p.max(1), p.argmax(1) == truth
         figures[f"ece_{name}"] = _interval(partial(_ece_of, top, right), truth)
-        figures[f"brier_{name}"] = _interval(partial(_of, calibration.brier, p, truth), truth)
-        figures[f"log_loss_{name}"] = _interval(partial(_of, calibration.log_loss, p, truth), truth)
-        figures[f"bins_{name}"] = calibration.reliability(top, right).round(3).tolist()
-        figures[f"ece_if_perfect_{name}"] = calibration.ece_if_perfect(top)
+        figures[f"brier_{name}"] = _interval(partial(_of, stats.brier, p, truth), truth)
+        figures[f"log_loss_{name}"] = _interval(partial(_of, stats.log_loss, p, truth), truth)
+        figures[f"bins_{name}"] = stats.reliability(top, right).round(3).tolist()
+        figures[f"ece_if_perfect_{name}"] = stats.ece_if_perfect(top)
     figures |= _bands(chances, held, truth, bundle)
     covered = np.take_along_axis(held, truth[:, None], 1)[:, 0]
     for index, label in enumerate(labels):
@@ -203,7 +205,7 @@ def measure(
 
 
 def _ece_of(top: Floats, right: NDArray[np.bool_], i: NDArray[Any]) -> float:
-    return calibration.ece(top[i], right[i])
+    return stats.ece(top[i], right[i])
 
 
 def _of(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.model.calibration import Outlines
+from hcc_xai.findings.outlines import Outlines
 
 HIT = 0.1  # IoU over which a lesion counts as hit
 MOST_FALSE = 0.10  # share of normal images that may show a lesion

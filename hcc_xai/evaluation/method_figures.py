@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from hcc_xai import stats
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
-from hcc_xai.batch.run import read_rows
 from hcc_xai.dataset.folder import LESION, Record, image_path, read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.card import put_section
 from hcc_xai.explain.attribution import Floats, Task
 from hcc_xai.explain.methods import KINDS, METHODS, agreement
-from hcc_xai.model.bundle import CARD, METHOD_FIGURES, load_bundle, replace_file
+from hcc_xai.files import read_lines, write_whole
+from hcc_xai.model.bundle import CARD, METHOD_FIGURES, load_bundle
 from hcc_xai.model.network import Network
 
 IMAGES = 60
@@ -93,7 +93,7 @@ def measure(
     analyzers = {f: Analyzer(load_bundle(path)) for f, path in bundles.items()}
     path = Path(out) / ROWS
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = list(read_rows(path)) if path.is_file() else []
+    rows = list(read_lines(path)) if path.is_file() else []
     done = {(r["kind"], r["method"], r["name"]) for r in rows}
     by_cost = sorted(methods, key=lambda m: METHODS[m].seconds_hint)
     kinds = (("map", len(records)), ("randomised", _RANDOMISED), ("steadiness", _STEADY))
@@ -389,13 +389,13 @@ def write(
     """`methods.json` and `methods.png` of some rows; and, where a bundle is given, its card's
     section."""
     found = figures(rows)
-    replace_file(Path(out) / SUMMARY, (json.dumps(found, indent=1) + "\n").encode())
+    write_whole(Path(out) / SUMMARY, (json.dumps(found, indent=1) + "\n").encode())
     picture(found, Path(out) / METHOD_FIGURES)
     if bundle is not None:
         loaded = load_bundle(bundle)
         shown = f"![insertion less deletion, and shuffled networks]({METHOD_FIGURES})"
         section = f"## How far each explanation can be trusted\n\n{shown}\n\n{markdown(found)}"
         text = put_section(loaded.card, "methods", section)
-        replace_file(loaded.path / METHOD_FIGURES, (Path(out) / METHOD_FIGURES).read_bytes())
-        replace_file(loaded.path / CARD, text.encode())
+        write_whole(loaded.path / METHOD_FIGURES, (Path(out) / METHOD_FIGURES).read_bytes())
+        write_whole(loaded.path / CARD, text.encode())
     return found

@@ -27,9 +27,10 @@ from hcc_xai.analysis.analyzer import Analysis, Analyzer
 from hcc_xai.analysis.challenges import fired, share, tally
 from hcc_xai.dataset.folder import LESION
 from hcc_xai.explain.methods import METHODS
+from hcc_xai.files import write_whole
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
-from hcc_xai.model.bundle import BundleConfig, load_bundle, replace_file, save_bundle
+from hcc_xai.model.bundle import BundleConfig, load_bundle, save_bundle
 from hcc_xai.model.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantoms.phantom import Phantom, PhantomSpec, make, random_spec
 from hcc_xai.training.losses import losses
@@ -165,10 +166,10 @@ def benchmark(
                 report(f"{world}: {method}")
         if chosen:
             shown.append(_row(analyzer, answers[chosen[0]], world))
-    replace_file(out / "planted.json", (json.dumps(found, indent=1) + "\n").encode())
-    replace_file(out / "planted.md", markdown(found).encode())
+    write_whole(out / "planted.json", (json.dumps(found, indent=1) + "\n").encode())
+    write_whole(out / "planted.md", markdown(found).encode())
     if shown:
-        replace_file(out / "planted.png", draw.png(np.vstack(shown)))
+        write_whole(out / "planted.png", draw.png(np.vstack(shown)))
     return found
 
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.dataset.folder import LESION, Record, image_path, read_sector, read_truth
+from hcc_xai.dataset.scanner import frame_features
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.lesion_rule import STEPS
 from hcc_xai.explain.methods import KINDS
 from hcc_xai.imaging.frame import Frame, find_sector
 from hcc_xai.imaging.painting import Look, hidden_and_elsewhere, look_of, with_look
 from hcc_xai.imaging.read import read
-from hcc_xai.model.calibration import softmax
-from hcc_xai.stats import dice, iou
+from hcc_xai.stats import dice, iou, softmax
 
 _LEAST_PIXELS = 4  # a found part below that is no lesion, whatever its share (as in measure.py)
 Row = dict[str, Any]
@@ -191,22 +191,6 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
 def _chances(logits: Mapping[str, float]) -> dict[str, float]:
     """Raw probabilities: those of the painted pictures are raw too, whatever the bundle holds."""
     return dict(zip(logits, softmax(np.array(list(logits.values()))).tolist(), strict=True))
-
-
-def frame_features(grey: NDArray[np.float32], sector: Mask) -> dict[str, float]:
-    """What the scanner alone gives away: frame size, mean grey level, sharpness (mean absolute
-    Laplacian over the mean), share of the frame that was scanned."""
-    brightness = float(grey[sector].mean())
-    inner = cv2.erode(sector.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
-    edges = abs(cv2.Laplacian(np.ascontiguousarray(grey, np.float32), cv2.CV_32F))
-    sharpness = float(edges[inner].mean()) / max(brightness, 1e-6) if inner.any() else 0.0
-    return {
-        "width": grey.shape[1],
-        "height": grey.shape[0],
-        "brightness": brightness,
-        "sharpness": sharpness,
-        "sector_share": float(sector.mean()),
-    }
 
 
 def _pixels(answer: Analysis, lesion: Mask) -> list[list[int]]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from hcc_xai import stats
-from hcc_xai.evaluation.figures import Row, Table, frame_baseline, moved_by_looks
+from hcc_xai.dataset.scanner import frame_baseline
+from hcc_xai.evaluation.figures import Row, Table, moved_by_looks
 from hcc_xai.explain.methods import KINDS
 
 Summary = Mapping[str, Any]

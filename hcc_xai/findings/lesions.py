@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.model.calibration import Outlines
+from hcc_xai.findings.outlines import Outlines
 
 Interval = tuple[float, float]
 Mask = NDArray[np.bool_]

@@ -19,6 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from hcc_xai.errors import ArgumentError, BundleError
+from hcc_xai.files import write_whole
 from hcc_xai.model import hub
 from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.network import Network, NetworkConfig
@@ -119,9 +120,9 @@ def save_bundle(
     text = json.dumps(
         config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
-    replace_file(folder / CONFIG, (text + "\n").encode())
-    replace_file(folder / CARD, card.encode())
-    replace_file(folder / WEIGHTS, save({name: _halve(value) for name, value in tensors.items()}))
+    write_whole(folder / CONFIG, (text + "\n").encode())
+    write_whole(folder / CARD, card.encode())
+    write_whole(folder / WEIGHTS, save({name: _halve(value) for name, value in tensors.items()}))
     return folder
 
 
@@ -129,13 +130,6 @@ def _halve(value: Tensor) -> Tensor:
     """A copy, as safetensors takes no two tensors that share memory."""
     half = value.half() if value.is_floating_point() else value
     return (half if bool(half.isfinite().all()) else value.float()).clone()
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
 
 
 def load_bundle(where: str | Path, *, progress: bool = True) -> Bundle:

@@ -15,44 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from hcc_xai.errors import ArgumentError, BundleError
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Outlines:
-    """Which found parts are lesions, and where the lines of their uncertain outline are drawn.
-
-    Attributes:
-        least: confidence from which a part is a lesion.
-        inner, outer: lesion probability at which the lines are drawn, or None.
-        slope, size, bias: the confidence's logit is slope times the logit of the part's mean
-            lesion probability, plus size times the logarithm of its share of the sector, plus bias.
-    """
-
-    least: float = 0.0
-    inner: float | None = None
-    outer: float | None = None
-    slope: float = 1.0
-    size: float = 0.0
-    bias: float = 0.0
-
-    def __post_init__(self) -> None:
-        lines = [x for x in (self.least, self.inner, self.outer) if x is not None]
-        if not all(0 <= x <= 1 for x in lines) or not all(
-            np.isfinite(x) for x in (self.slope, self.size, self.bias)
-        ):
-            raise BundleError("calibration.json: a value of outlines is out of range")
-
-    def confidence(self, mean: float, share: float) -> float:
-        """The chance that a part is a lesion, 0 to 1.
-
-        Args:
-            mean: lesion probability in it. share: of the sector.
-        """
-        logit = np.log(max(mean, 1e-6) / max(1 - mean, 1e-6))
-        scored = self.slope * logit + self.size * np.log(max(share, 1e-6)) + self.bias
-        return float(1 / (1 + np.exp(-scored)))
+from hcc_xai.findings.outlines import Outlines
+from hcc_xai.stats import Floats, log_loss, softmax
 
 
 @dataclass(frozen=True)
@@ -114,13 +78,6 @@ class Calibration:
         return tuple(label for label, value, limit in pairs if value >= limit)
 
 
-def softmax(logits: NDArray[Any]) -> Floats:
-    """(..., K) -> (..., K), summing to one."""
-    odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-    total: Floats = odds / odds.sum(-1, keepdims=True)
-    return total
-
-
 def fit(
     logits: NDArray[Any], truth: NDArray[Any], labels: Sequence[str], *, alpha: float = 0.1
 ) -> Calibration:
@@ -151,35 +108,3 @@ def fit(
         limits.append(float(own[rank - 1]) if rank <= len(own) else 0.0)
         counts.append(len(own))
     return Calibration(tuple(labels), temperature, alpha, tuple(limits), tuple(counts))
-
-
-def log_loss(chances: Floats, truth: NDArray[Any]) -> float:
-    """Mean negative log probability of the true label. (N, K), (N,)."""
-    picked = chances[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(picked, 1e-12)).mean())
-
-
-def brier(chances: Floats, truth: NDArray[Any]) -> float:
-    """Mean squared distance to the one-hot truth (Brier 1950), 0 to 2. (N, K), (N,)."""
-    return float(((chances - np.eye(chances.shape[1])[truth]) ** 2).sum(1).mean())
-
-
-def reliability(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> Floats:
-    """Equal-mass bins of (mean confidence, share right, images). (N,), (N,) -> (bins, 3)."""
-    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
-    return np.array([[confidence[p].mean(), right[p].mean(), len(p)] for p in parts if len(p)])
-
-
-def ece(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> float:
-    """Expected calibration error over equal-mass bins, 0 to 1."""
-    table = reliability(confidence, right, bins=bins)
-    return float((abs(table[:, 0] - table[:, 1]) * table[:, 2]).sum() / table[:, 2].sum())
-
-
-def ece_if_perfect(confidence: Floats, *, bins: int = 10, draws: int = 200, seed: int = 0) -> float:
-    """The ECE that a perfectly calibrated model would score with these confidences, at this n."""
-    rng = np.random.default_rng(seed)
-    scores = [
-        ece(confidence, rng.random(len(confidence)) < confidence, bins=bins) for _ in range(draws)
-    ]
-    return float(np.mean(scores))

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from hcc_xai.errors import ArgumentError, BundleError
-from hcc_xai.model.calibration import softmax
+from hcc_xai.stats import softmax
 
 LIVER = "liver-ultrasound"
 _COMPONENTS = 48

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from hcc_xai.errors import BundleError
-from hcc_xai.model.bundle import SHA_KEY, replace_file
+from hcc_xai.files import write_whole
+from hcc_xai.model.bundle import SHA_KEY
 
 FILE = "neighbours.safetensors"
 
@@ -75,7 +76,7 @@ class Neighbours:
             },
             {SHA_KEY: sha256, "unit": repr(self.unit), "names": ",".join(names)},
         )
-        replace_file(Path(path), content)
+        write_whole(Path(path), content)
 
     @classmethod
     def load(cls, path: str | Path) -> Neighbours:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from hcc_xai import stats
 from hcc_xai.errors import BundleError, DataError
+from hcc_xai.files import write_whole
 from hcc_xai.findings.describe import Descriptor
 from hcc_xai.findings.lesions import Lesion
-from hcc_xai.model.bundle import SHA_KEY, replace_file
+from hcc_xai.model.bundle import SHA_KEY
 from hcc_xai.stats import wilson
 
 FILE = "descriptors.json"
@@ -106,7 +107,7 @@ class GlassBox:
     def save(self, path: str | Path, sha256: str) -> None:
         """sha256: of the weights whose outlines it was fitted to."""
         text = json.dumps({SHA_KEY: sha256, **self.to_dict()}, indent=1) + "\n"
-        replace_file(Path(path), text.encode())
+        write_whole(Path(path), text.encode())
 
     @classmethod
     def load(cls, path: str | Path) -> GlassBox:

@@ -1,4 +1,4 @@
-"""The page: `launch(analyzer)` serves it, `build(analyzer)` makes it. Settings are in `service`."""
+"""The page: `launch(analyzer)` serves it, and `build(analyzer)` makes it."""
 
 from __future__ import annotations
 

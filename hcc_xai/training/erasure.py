@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from hcc_xai.dataset.folder import Sample, plain
-from hcc_xai.model.calibration import softmax
 from hcc_xai.model.network import Network
+from hcc_xai.stats import softmax
 
 _LEAST = 5  # images of a class that a frame size needs to take part
 _RIDGE = 0.1  # of the features' mean variance, added to each

@@ -16,7 +16,7 @@ import numpy as np
 
 from hcc_xai.dataset.folder import leave_out, read_index
 from hcc_xai.errors import DataError
-from hcc_xai.model.bundle import replace_file
+from hcc_xai.files import write_whole
 from hcc_xai.model.network import NetworkConfig
 from hcc_xai.training.loop import TrainConfig, train
 
@@ -106,7 +106,7 @@ def tune(
     if not any(t.value is not None for t in _ended(study)):
         raise DataError("no trial came to its end; try more trials or more epochs")
     best = replace(recipe, **study.best_params, validation=0.0)
-    replace_file(out / "best.json", (json.dumps(best.to_dict(), indent=1) + "\n").encode())
+    write_whole(out / "best.json", (json.dumps(best.to_dict(), indent=1) + "\n").encode())
     draw_study(_ended(study), out / "study.png")
     return best
 

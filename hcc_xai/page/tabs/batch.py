@@ -22,6 +22,7 @@ from hcc_xai.analysis.analyzer import Analysis, Analyzer
 from hcc_xai.batch import run as batch
 from hcc_xai.errors import HccXaiError
 from hcc_xai.explain.methods import KINDS, METHODS, Explanation
+from hcc_xai.files import read_lines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.language import words
@@ -267,7 +268,7 @@ class BatchTab:
             return
         finally:  # the visitor may have gone
             kept.stop.set()
-        rows = sorted(batch.read_rows(out / batch.ANSWERS), key=lambda r: (r["file"], r["frame"]))
+        rows = sorted(read_lines(out / batch.ANSWERS), key=lambda r: (r["file"], r["frame"]))
         said = text(
             "batch-done",
             language,
