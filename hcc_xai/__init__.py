@@ -10,50 +10,83 @@ from hcc_xai.version import __version__
 
 if TYPE_CHECKING:
     from hcc_xai.analysis.analyzer import Analyzer, load
-    from hcc_xai.analysis.result import Analysis, Evidence, Flag
+    from hcc_xai.analysis.challenges import Challenge
+    from hcc_xai.analysis.evidence import Evidence
+    from hcc_xai.analysis.result import Analysis, Flag
+    from hcc_xai.analysis.saved import SavedAnswer, saved
     from hcc_xai.auditing.audit import Audit, audit
     from hcc_xai.errors import HccXaiError
-    from hcc_xai.explain.methods import METHODS, Explanation, Method, agreement
+    from hcc_xai.explain.change_of_mind import ChangeOfMind
+    from hcc_xai.explain.faithfulness import Faithfulness
+    from hcc_xai.explain.methods import (
+        METHODS,
+        Explanation,
+        Method,
+        OutlineExplanation,
+        agreement,
+    )
+    from hcc_xai.findings.describe import Descriptor
     from hcc_xai.findings.lesions import Lesion
     from hcc_xai.findings.lirads import Suggestion
     from hcc_xai.imaging.read import Image, Region, read
+    from hcc_xai.language.telling import Statement
+    from hcc_xai.model.neighbours import Neighbour
+    from hcc_xai.model.second_opinion import Opinion
 
 _HOMES = {
-    "auditing.audit": ("Audit", "audit"),
     "analysis.analyzer": ("Analyzer", "load"),
-    "analysis.result": ("Analysis", "Evidence", "Flag"),
+    "analysis.challenges": ("Challenge",),
+    "analysis.evidence": ("Evidence",),
+    "analysis.result": ("Analysis", "Flag"),
+    "analysis.saved": ("SavedAnswer", "saved"),
+    "auditing.audit": ("Audit", "audit"),
     "errors": ("HccXaiError",),
-    "explain.methods": ("METHODS", "Explanation", "Method", "agreement"),
+    "explain.change_of_mind": ("ChangeOfMind",),
+    "explain.faithfulness": ("Faithfulness",),
+    "explain.methods": ("METHODS", "Explanation", "Method", "OutlineExplanation", "agreement"),
+    "findings.describe": ("Descriptor",),
+    "findings.lesions": ("Lesion",),
     "findings.lirads": ("Suggestion",),
     "imaging.read": ("Image", "Region", "read"),
-    "findings.lesions": ("Lesion",),
+    "language.telling": ("Statement",),
+    "model.neighbours": ("Neighbour",),
+    "model.second_opinion": ("Opinion",),
 }
-
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "METHODS",
     "Analysis",
     "Analyzer",
     "Audit",
+    "Challenge",
+    "ChangeOfMind",
+    "Descriptor",
     "Evidence",
     "Explanation",
+    "Faithfulness",
     "Flag",
     "HccXaiError",
     "Image",
     "Lesion",
     "Method",
+    "Neighbour",
+    "Opinion",
+    "OutlineExplanation",
     "Region",
+    "SavedAnswer",
+    "Statement",
     "Suggestion",
     "__version__",
     "agreement",
     "audit",
     "load",
     "read",
+    "saved",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Names are fetched when first used, so that `import hcc_xai` costs nothing."""
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"hcc_xai.{home}"), name)
-    raise AttributeError(f"module 'hcc_xai' has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'hcc_xai' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"hcc_xai.{_HOME[name]}"), name)

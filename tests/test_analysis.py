@@ -58,10 +58,10 @@ def test_a_batch_answers_as_one_by_one(tiny: Analyzer) -> None:
 
 def test_two_hundred_requests_from_eight_threads_give_the_serial_maps(tiny: Analyzer) -> None:
     scans = [make(random_spec(s, shape=(160, 200))).pixels for s in range(10)]
-    serial = [{k: v.copy() for k, v in tiny.analyze(s)._maps.items()} for s in scans]
+    serial = [{k: v.copy() for k, v in tiny.analyze(s).maps.items()} for s in scans]
 
     def check(index: int) -> float:
-        got = tiny.analyze(scans[index % 10])._maps
+        got = tiny.analyze(scans[index % 10]).maps
         return max(float(np.abs(got[k] - serial[index % 10][k]).max()) for k in got)
 
     with ThreadPoolExecutor(8) as pool:
@@ -130,9 +130,10 @@ def test_hiding_the_lesion_is_asked_for_and_changes_only_what_is_hidden(
 ) -> None:
     answer = tiny.analyze(scan)
     assert answer.to_dict()["evidence"]["hidden"] is None
-    evidence = answer.evidence
+    evidence = tiny.evidence(answer)
     assert 0 <= evidence.hidden <= 1
-    assert answer.to_dict()["evidence"]["hidden"] == evidence.hidden
+    assert answer.evidence.hidden is None and answer.evidence.shares == evidence.shares
+    assert answer.with_evidence(evidence).to_dict()["evidence"]["hidden"] == evidence.hidden
     for shares in evidence.shares.values():
         assert sum(shares.values()) == pytest.approx(1)
         assert shares["outside"] == 0
@@ -164,20 +165,30 @@ def test_public_names() -> None:
         "Analysis",
         "Analyzer",
         "Audit",
+        "Challenge",
+        "ChangeOfMind",
+        "Descriptor",
         "Evidence",
         "Explanation",
+        "Faithfulness",
         "Flag",
         "HccXaiError",
         "Image",
         "Lesion",
         "Method",
+        "Neighbour",
+        "Opinion",
+        "OutlineExplanation",
         "Region",
+        "SavedAnswer",
+        "Statement",
         "Suggestion",
         "__version__",
         "agreement",
         "audit",
         "load",
         "read",
+        "saved",
     ]
     for name in hcc_xai.__all__:
         assert getattr(hcc_xai, name) is not None

@@ -12,9 +12,9 @@ import PIL.Image
 import pytest
 
 from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.animation import animate
 from hcc_xai.cli.main import main
 from hcc_xai.errors import ArgumentError
-from hcc_xai.reports.animation import animate
 
 
 def test_every_layer_is_a_frame_with_its_name(tiny: Analyzer, scan: np.ndarray) -> None:

@@ -13,7 +13,8 @@ import torch
 from scipy.stats import spearmanr
 
 from hcc_xai import METHODS
-from hcc_xai.analysis.analyzer import Analysis, Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import ArgumentError
 from hcc_xai.explain import methods as explain
 from hcc_xai.explain.attribution import Task, integrated_gradients, kernel_shap, superpixels
@@ -30,7 +31,7 @@ def answer(tiny: Analyzer, scan: np.ndarray) -> Analysis:
 
 def task(tiny: Analyzer, answer: Analysis, against: int | None = None) -> Task:
     grey = answer.frame.to_network(answer.image.grey)
-    return Task(answer._maps, 2, against, grey, tiny.network)
+    return Task(answer.maps, 2, against, grey, tiny.network)
 
 
 def score(tiny: Analyzer, x: torch.Tensor, against: int | None = None) -> float:
@@ -112,7 +113,7 @@ def test_an_outline_rests_on_what_adds_up_to_it(tiny: Analyzer, answer: Analysis
     region[side // 2, side // 2] = region[side // 2, side // 2 + 1] = True
     one = replace(task(tiny, answer), region=region)
     grid = explain.no_outline(one)
-    logits = answer._mask_logits[1][region].mean()
+    logits = answer.mask_logits[1][region].mean()
     bias = float(tiny.network.mask_head.bias[1])
     assert grid.sum() == pytest.approx(logits - bias, abs=1e-3)
 

@@ -168,7 +168,7 @@ def test_a_finished_bundle_answers_with_calibrated_probabilities(finished, tiny,
     assert answer.calibrated and not raw.calibrated
     assert answer.logits == raw.logits
     assert "uncalibrated" not in {flag.code for flag in answer.flags}
-    fitted = analyzer._calibration
+    fitted = analyzer.calibration
     assert fitted.temperature == pytest.approx(2.0, rel=0.25)
     expected = softmax(np.array(list(raw.logits.values())) / fitted.temperature)
     np.testing.assert_allclose(list(answer.probabilities.values()), expected)

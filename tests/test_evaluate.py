@@ -39,9 +39,9 @@ from hcc_xai.evaluation.figures import frame_baseline, summarise
 from hcc_xai.evaluation.rows import bare, gather_looks, other_looks, painted, predict
 from hcc_xai.evaluation.scanner_probe import _figures, _probe
 from hcc_xai.evaluation.tables import show, table_markdown
-from hcc_xai.explain.methods import KINDS
 from hcc_xai.findings.outlines import Outlines
 from hcc_xai.model.bundle import load_bundle
+from hcc_xai.model.exact import KINDS
 
 LABELS = ("normal", "benign", "malignant")
 STRATA = ("1024x768", "720x576", "800x600")
@@ -381,12 +381,12 @@ def test_rows_say_what_the_analysis_says(
         assert sum(p[0] for p in row["found"]) == pytest.approx(answer.masks["lesion"].sum(), abs=8)
         inside = (answer.masks["lesion"] & lesion).sum()
         assert sum(p[1] for p in row["found"]) == pytest.approx(inside, abs=8)
-        said = model.forward(bare(answer)[None])["logits"][0].astype(float)
+        said = model.forward(bare(answer)[None]).logits[0].astype(float)
         odds = np.exp(said - said.max())
         assert list(row["bare"].values()) == pytest.approx(odds / odds.sum(), abs=1e-5)
         if row["hidden"] is not None:
             pictures = painted(answer, truth)
-            logits = model.forward(pictures["hidden"][None])["logits"][0].astype(float)
+            logits = model.forward(pictures["hidden"][None]).logits[0].astype(float)
             odds = np.exp(logits - logits.max())
             index = list(answer.probabilities).index(record.label)
             assert row["hidden"] == pytest.approx(odds[index] / odds.sum(), abs=1e-5)

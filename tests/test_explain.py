@@ -9,7 +9,8 @@ from torch import nn
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.errors import ArgumentError
-from hcc_xai.explain.methods import METHODS, immediate
+from hcc_xai.explain.methods import METHODS
+from hcc_xai.model.exact import immediate
 from hcc_xai.model.network import Network, sector_of
 
 

@@ -84,7 +84,7 @@ def gated(tmp_path: Path, tiny_bundle: Path, tiny):
         grey = pixels if pixels.ndim == 2 else pixels[..., 0]
         inputs.append(frame.to_network(grey / 255.0))
     summaries = tiny.summaries(np.stack(inputs))
-    np.testing.assert_allclose(summaries, tiny.forward(np.stack(inputs))["summary"], atol=1e-5)
+    np.testing.assert_allclose(summaries, tiny.forward(np.stack(inputs)).summary, atol=1e-5)
     gate = fit(summaries, [LIVER] * 60 + ["screenshot"] * 60, np.arange(120) % 5)
     shutil.copytree(tiny_bundle, tmp_path / "gated")
     gate.save(tmp_path / "gated" / "gate.safetensors", load_bundle(tiny_bundle).weights_sha256)
@@ -139,12 +139,12 @@ def test_the_page_shows_the_reason_and_no_answer_until_it_is_let_through(gated) 
     noise = np.random.default_rng(7).integers(0, 255, (120, 160), dtype=np.uint8)
     stopped = gated.analyze(noise)
     for language, reason in (("en", "looks like a screenshot"), ("es", "captura de pantalla")):
-        said = html.answer(stopped, language, None)
+        said = html.answer(stopped, language)
         assert reason in said and "data-value" not in said
         assert reason in html.spoken(stopped, language)
         assert stopped.title(None, language) not in said
     through = let_through(stopped)
-    said = html.answer(through, "en", None)
+    said = html.answer(through, "en")
     assert "data-value" in said and "Let through by hand" in said
     assert (through.overlay()[:10, -1] == draw.COLOURS["lesion"]).all()  # the bar that says so
     assert (gated.analyze(noise).overlay(kind=None, show=())[0] == stopped.image.pixels[0]).all()
@@ -201,8 +201,8 @@ def test_screening_fits_the_gate_and_measures_others_on_what_they_never_saw(
     )
     assert told == ["fitted", "tiny", "tiny", "tiny"]
     model = load(tmp_path / "bundle", device="cpu")
-    assert model._gate is not None
-    assert set(model._gate.kinds) == {
+    assert model.gate is not None
+    assert set(model.gate.kinds) == {
         LIVER,
         "screenshot",
         "photograph",

@@ -21,15 +21,15 @@ ROOMS: dict[str, set[str]] = {
     "dataset": {"imaging"},
     "model": {"findings"},
     "explain": {"imaging", "language", "model"},
-    "analysis": {"explain", "findings", "imaging", "language", "model"},
-    "reports": {"analysis"},
+    "reports": {"explain", "findings", "imaging", "language"},
+    "analysis": {"explain", "findings", "imaging", "language", "model", "reports"},
     "batch": {"analysis", "imaging", "reports"},
     "training": {"analysis", "dataset", "explain", "imaging", "model"},
     "evaluation": {
         *("analysis", "dataset", "explain", "findings", "imaging", "model", "phantoms"),
         "training",
     },
-    "auditing": {"analysis", "dataset", "explain", "imaging", "language"},
+    "auditing": {"analysis", "dataset", "imaging", "language", "model"},
 }
 SHOWN = {"page", "cli"}  # they may enter every room above, and not each other; nothing enters them
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -106,7 +106,7 @@ def test_a_shuffled_network_has_maps_of_its_own(tiny: Analyzer, scan: np.ndarray
     answer = tiny.analyze(scan)
     grey = answer.frame.to_network(answer.image.grey)
     true = explain_input(tiny, grey, "contribution", 0)
-    np.testing.assert_allclose(true, answer._maps["contribution"][0], atol=1e-6)
+    np.testing.assert_allclose(true, answer.maps["contribution"][0], atol=1e-6)
     _, twin = next(iter(shuffled(tiny)))
     other = explain_input(twin, grey, "contribution", 0)
     assert np.corrcoef(true.ravel(), other.ravel())[0, 1] < 0.99

@@ -722,12 +722,12 @@ def test_what_would_change_its_mind_is_drawn(
 
 def test_neighbours_are_listed_and_the_same_image_is_named(tiny: Analyzer, png: Path) -> None:
     a = tiny.analyze(png)
-    assert a._pooled is not None
-    known = Neighbours.fit(np.stack([a._pooled, a._pooled + 1]), ["benign", "normal"])
-    said = near(replace(a, _neighbours=known), "en")
+    assert a.pooled is not None
+    known = Neighbours.fit(np.stack([a.pooled, a.pooled + 1]), ["benign", "normal"])
+    said = near(replace(a, neighbours=known.nearest(a.pooled)), "en")
     assert said.count("<li>") == 2 and "very image" in said
-    other = Neighbours.fit(np.stack([a._pooled + 2, a._pooled + 3]), ["benign", "normal"])
-    assert "very image" not in near(replace(a, _neighbours=other), "en")
+    other = Neighbours.fit(np.stack([a.pooled + 2, a.pooled + 3]), ["benign", "normal"])
+    assert "very image" not in near(replace(a, neighbours=other.nearest(a.pooled)), "en")
 
 
 def test_a_place_is_asked_about(
@@ -754,11 +754,13 @@ def test_a_second_opinion_stands_beside_the_answer(tiny: Analyzer, png: Path) ->
     a = tiny.analyze(png)
     other = next(k for k in a.probabilities if k != a.label)
     box = GlassBox((other, a.label), NAMES, (0.1,) * 10, (0.0,) * 10, (1.0,) * 10, 5.0, {})
-    agrees = replace(a, _glass_box=box)
-    assert "speaks for the same" in html.answer(agrees, "en", agrees.evidence)
-    assert "second opinion" not in html.answer(agrees, "en", None)  # not before there is time
-    differs = replace(a, _glass_box=replace(box, bias=-5.0))
-    assert "instead, chiefly" in html.answer(differs, "en", differs.evidence)
+    held = a.with_evidence(tiny.evidence(a))
+    agrees = replace(held, glass_box=box)
+    assert "speaks for the same" in html.answer(agrees, "en")
+    early = replace(a, glass_box=box)
+    assert "second opinion" not in html.answer(early, "en")  # not before there is time
+    differs = replace(held, glass_box=replace(box, bias=-5.0))
+    assert "instead, chiefly" in html.answer(differs, "en")
 
 
 @pytest.fixture
@@ -954,7 +956,7 @@ def test_a_batch_of_nothing_and_a_batch_stopped(many: BatchTab) -> None:
 def test_the_answer_says_the_numbers(tiny: Analyzer, png: Path) -> None:
     a = tiny.analyze(png)
     for language in words.LANGUAGES:
-        said = html.answer(a, language, None)
+        said = html.answer(a, language)
         values = dict(re.findall(r'data-label="(\w+)" data-value="([\d.]+)"', said))
         assert {k: float(v) for k, v in values.items()} == pytest.approx(a.probabilities, abs=1e-6)
         assert unescape(a.sentence(language)) in unescape(said)
@@ -966,7 +968,7 @@ def test_a_files_name_is_no_html(tiny: Analyzer, scan: np.ndarray) -> None:
     file = io.BytesIO()
     PIL.Image.fromarray(scan).save(file, "PNG")
     a = tiny.analyze(images.decode(file.getvalue(), name="<img src=x onerror=alert(1)>.png"))
-    assert "<img" not in html.answer(a, "en", None)
+    assert "<img" not in html.answer(a, "en")
 
 
 def test_every_text_stands_in_every_language() -> None:
@@ -1038,7 +1040,8 @@ def test_only_arrays_cross_to_a_lent_gpu(
     def lend(function: Any) -> Any:
         def lent(*given: Any) -> Any:
             result = function(*given)
-            crossed.extend([*given, *result.values()])
+            crossed.extend([*given, result.logits, result.masks, result.summary, result.pooled])
+            crossed.extend(result.maps.values())
             return result
 
         return lent

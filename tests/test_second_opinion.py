@@ -109,12 +109,12 @@ def test_an_answer_says_where_the_words_disagree(tiny: Analyzer, scan: np.ndarra
     assert len(values) == len(NAMES)
     both = (answer.label, next(k for k in TWO if k != answer.label))
     box = GlassBox(both, NAMES, (0.1,) * 10, (0.0,) * 10, (1.0,) * 10, 5.0, {})
-    against = replace(answer, _glass_box=box)
+    against = replace(answer, glass_box=box)
     assert against.second_opinion is not None and against.second_opinion.label == both[1]
     said = against.disagreement()
     assert said is not None and against.title(both[1]) in said
     assert (against.disagreement("es") or "").startswith("Lo medido")
-    same = replace(answer, _glass_box=replace(box, bias=-5.0))
+    same = replace(answer, glass_box=replace(box, bias=-5.0))
     assert same.second_opinion is not None and same.disagreement() is None
 
 
@@ -152,6 +152,6 @@ def test_the_nearest_image_is_itself(tmp_path: Path) -> None:
 
 def test_an_answer_knows_its_neighbours(tiny: Analyzer, scan: np.ndarray) -> None:
     answer = tiny.analyze(scan)
-    assert answer.nearest() == () and answer._pooled is not None
-    near = Neighbours.fit(np.stack([answer._pooled, answer._pooled + 1]), TWO)
-    assert replace(answer, _neighbours=near).nearest(1)[0].label == "benign"
+    assert answer.nearest() == () and answer.pooled is not None
+    near = Neighbours.fit(np.stack([answer.pooled, answer.pooled + 1]), TWO)
+    assert replace(answer, neighbours=near.nearest(answer.pooled)).nearest(1)[0].label == "benign"

@@ -83,10 +83,10 @@ def test_float16_gives_the_same_answer_within_the_stated_tolerance(shipped: Anal
         answer = shipped.analyze(path)
         x = torch.from_numpy(answer.frame.to_network(answer.image.grey))[None, None]
         with torch.inference_mode():
-            shared, _ = shipped._features(x, half=True)
-            assert not torch.equal(shared, shipped._features(x, half=False)[0])
+            shared, _ = shipped.runtime.features(x, half=True)
+            assert not torch.equal(shared, shipped.runtime.features(x, half=False)[0])
             logits = shipped.network.heads(shared, sector_of(x)).logits[0]
-        found = shipped._chances(logits.double().numpy())
+        found = shipped.chances(logits.double().numpy())
         for value, exact in zip(found, answer.probabilities.values(), strict=True):
             assert value == pytest.approx(exact, abs=TOLERANCE)
 
@@ -98,9 +98,9 @@ def test_what_float16_cannot_hold_is_computed_in_float32() -> None:
             if name.startswith("last.") and value.is_floating_point() and value.ndim == 1:
                 value.mul_(1e4)
         x = torch.zeros(1, 1, 64, 64)
-        shared, _ = large._features(x, half=True)
+        shared, _ = large.runtime.features(x, half=True)
         assert shared.max() > torch.finfo(torch.float16).max
-        assert torch.equal(shared, large._features(x, half=False)[0])
+        assert torch.equal(shared, large.runtime.features(x, half=False)[0])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

@@ -31,14 +31,14 @@ def answer(tiny: Analyzer) -> Analysis:
     """A phantom with its true outlines."""
     phantom = make(random_spec(3, label="malignant", shape=(300, 400)))
     found = tiny.analyze(phantom.pixels)
-    side = found._mask_logits.shape[-1]
+    side = found.mask_logits.shape[-1]
     masks = [
         cv2.resize(
             found.frame.shrink(mask.astype(np.float32)), (side, side), interpolation=cv2.INTER_AREA
         )
         for mask in (phantom.liver, phantom.lesion)
     ]
-    return replace(found, _mask_logits=(12 * (np.stack(masks) - 0.5)).astype(np.float32))
+    return replace(found, mask_logits=(12 * (np.stack(masks) - 0.5)).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +183,6 @@ def test_what_speaks_against_an_answer() -> None:
 
 def test_a_picture_without_a_lesion_is_challenged_too(tiny: Analyzer) -> None:
     plain = tiny.analyze(make(random_spec(5, label="normal", shape=(200, 260))).pixels)
-    bare = replace(plain, _mask_logits=np.full_like(plain._mask_logits, -9.0))
+    bare = replace(plain, mask_logits=np.full_like(plain.mask_logits, -9.0))
     names = [c.name for c in tiny.challenge(bare)]
     assert "lesion" not in names and "calipers" not in names and "text" in names

@@ -22,6 +22,7 @@ from hcc_xai.imaging.frame import Frame, smooth_within
 from hcc_xai.imaging.marks import drawn
 from hcc_xai.imaging.painting import but_for_the_lesion, hidden_and_elsewhere, ring_about
 from hcc_xai.imaging.sector import find_sector
+from hcc_xai.language.telling import lesion_ignored
 from hcc_xai.stats import wilson
 
 Grey = NDArray[np.float32]
@@ -30,7 +31,6 @@ DECIDES = ("lesion", "all-but-lesion")  # of these the first shall move the answ
 _INK = 0.88  # of marks, share of white
 _BLACK = 0.02  # grey level, share of white, up to which there are no echoes
 _SURE = 0.7  # probability from which a flip is more than a close call that falls the other way
-_LEAST = 0.1  # change of a probability, when the lesion is hidden, below which it was not needed
 
 # The lower bound of the share of bad challenges above which a warning fires. Where the network must
 # choose between two grades, hiding the lesion leaves one of them as it is; a network that ignores
@@ -65,7 +65,7 @@ class Challenge:
         """Whether it speaks against the answer: that fell with what no lesion has, or stood without
         the lesion."""
         if self.name == "lesion":
-            return abs(self.before - self.after) < _LEAST
+            return lesion_ignored(self.before, self.after)
         return self.name not in DECIDES and self.flips
 
     def to_dict(self) -> dict[str, Any]:

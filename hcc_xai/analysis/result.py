@@ -1,81 +1,90 @@
-"""What was found in one picture: one frozen result, which all that show it only look at."""
+"""What was found in one picture: one frozen result of arrays and values, which all that show it
+only look at."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from hcc_xai.analysis.evidence import Evidence, Square, parts_of
 from hcc_xai.errors import ArgumentError, unknown
-from hcc_xai.explain.methods import KINDS, Explanation
+from hcc_xai.explain.methods import Explanation
+from hcc_xai.explain.shares import shares
 from hcc_xai.findings.describe import Descriptor, describe
 from hcc_xai.findings.lesions import Lesion, find_lesions, whole_organ
 from hcc_xai.findings.lirads import Study, Suggestion, suggest
 from hcc_xai.findings.outlines import Outlines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
+from hcc_xai.imaging.image import Image
 from hcc_xai.imaging.quality import faults, measure_quality
-from hcc_xai.imaging.read import Image
-from hcc_xai.language import words
-from hcc_xai.model.bundle import BundleConfig
-from hcc_xai.model.neighbours import Neighbour, Neighbours
-from hcc_xai.model.network import MASKS, STRIDE, sector_of
+from hcc_xai.language import telling, words
+from hcc_xai.language.telling import Statement
+from hcc_xai.model.config import BundleConfig
+from hcc_xai.model.exact import KINDS
+from hcc_xai.model.neighbours import Neighbour
+from hcc_xai.model.network import MASKS
 from hcc_xai.model.second_opinion import GlassBox, Opinion, values_of
+from hcc_xai.reports import pictures, writers
+from hcc_xai.reports.pictures import Look
 
-_REGIONS = ("lesion", "liver", "rest", "outside")
+FORMAT = 2  # of `to_dict`
+NEAREST = 20  # training images that an answer knows
 
 
 @dataclass(frozen=True)
 class Flag:
-    """Something to know about an answer. severity: "info", "warning" or "stop"; message: language
-    -> words."""
+    """Something to know about an answer.
+
+    Attributes:
+        code: names it in every language.
+        severity: "info", "warning" or "stop".
+        message: language -> sentence.
+    """
 
     code: str
     severity: str
     message: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
         return {"code": self.code, "severity": self.severity, "message": dict(self.message)}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Where the evidence for a label lies, and what hiding the lesion does.
-
-    Attributes:
-        label: the label that is explained.
-        shares: kind of map -> share of its positive part in "lesion", "liver" (the rest of it),
-        "rest" of the sector, "outside"; they sum to one, or are all zero where the map is.
-        hidden: probability of the label with the lesion painted over; elsewhere: with as much
-        painted over elsewhere in the liver. None where it was not asked for or there is no lesion
-        (or no room).
-    """
-
-    label: str
-    shares: Mapping[str, Mapping[str, float]]
-    hidden: float | None = None
-    elsewhere: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "label": self.label,
-            "shares": {k: dict(v) for k, v in self.shares.items()},
-            "hidden": self.hidden,
-            "elsewhere": self.elsewhere,
-        }
 
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What was found in one picture. Arrays are in the pixels of the file; see API.md for every
-    name."""
+    """What was found in one picture; docs/api.md explains every name.
+
+    It holds arrays and values, and no network: it can be pickled, sent to another process and
+    kept. What is worked out from them is made when first asked for; `forget` drops that again.
+
+    Attributes:
+        image: the picture; H, W are its pixels, origin top left, row first.
+        frame: where it was scanned, and the way to the network's square.
+        config: of the bundle that answered.
+        probabilities: label -> 0 to 1, summing to 1; calibrated where `calibrated` says so.
+        logits: label -> what the network said.
+        model: name and revision of the bundle.
+        seconds: that the answer took.
+        calibrated: whether the probabilities are.
+        prediction_set: the labels that cannot be ruled out; () where none was computed, too.
+        accepted: whether the gate knows this kind of picture.
+        outlines: which found parts count as lesions, and where their lines are drawn.
+        raised: what gate and bundle have to say; `flags` has the picture's, too.
+        mask_logits: (M, h, w) float32 at the shared map's resolution.
+        maps: kind of map -> (K, h, w) float32, in the order of the labels.
+        pooled: (P, C) float32, all that the grades read.
+        neighbours: the nearest images of the training set, nearest first.
+        glass_box: the weights of the second opinion, where the bundle holds one.
+        tested: the evidence with what hiding the lesion does, where that was tried.
+    """
 
     image: Image
     frame: Frame
@@ -88,17 +97,33 @@ class Analysis:
     prediction_set: tuple[str, ...] = ()
     accepted: bool = True
     outlines: Outlines = Outlines()
-    _flags: tuple[Flag, ...] = ()
-    _mask_logits: NDArray[np.float32] = field(
+    raised: tuple[Flag, ...] = ()
+    mask_logits: NDArray[np.float32] = field(
         repr=False, default_factory=lambda: np.zeros((2, 1, 1), np.float32)
     )
-    _maps: Mapping[str, NDArray[np.float32]] = field(repr=False, default_factory=dict)
-    _pooled: NDArray[np.float32] | None = field(repr=False, default=None)
-    _glass_box: GlassBox | None = field(repr=False, default=None)
-    _neighbours: Neighbours | None = field(repr=False, default=None)
-    _hide: Callable[[Analysis, str], tuple[float | None, float | None]] | None = field(
-        repr=False, default=None
-    )
+    maps: Mapping[str, NDArray[np.float32]] = field(repr=False, default_factory=dict)
+    pooled: NDArray[np.float32] | None = field(repr=False, default=None)
+    neighbours: tuple[Neighbour, ...] = field(repr=False, default=())
+    glass_box: GlassBox | None = field(repr=False, default=None)
+    tested: Evidence | None = field(repr=False, default=None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what was worked out from them is not sent along."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def forget(self) -> Analysis:
+        """The same answer without what was worked out from it, which is made anew when asked for:
+        a picture's masks and maps take a hundred times what the answer itself does."""
+        return copy.copy(self)
+
+    def with_evidence(self, evidence: Evidence) -> Analysis:
+        """The same answer, holding what hiding the lesion does (see `Analyzer.evidence`)."""
+        twin = copy.copy(self)
+        twin.__dict__.update({**self.__dict__, "tested": evidence})
+        twin.__dict__.pop("statements", None)  # they say what was tested
+        return twin
+
+    # -- the answer -------------------------------------------------------------------------------
 
     @property
     def label(self) -> str:
@@ -108,7 +133,7 @@ class Analysis:
     def band(self, label: str | None = None) -> str:
         """How sure: "green" over the bundle's limit (0.9), "amber" from the next (0.7), "red"
         below."""
-        value = self.probabilities[self._known(label)]
+        value = self.probabilities[self.known(label)]
         clear = len(self.prediction_set) <= 1 and self.accepted and not self.let_through
         if value > self.config.bands["green"] and clear:
             return "green"
@@ -117,17 +142,33 @@ class Analysis:
     @property
     def let_through(self) -> bool:
         """Whether the gate would have stopped it, and a person let it through."""
-        return any(flag.code == "let-through" for flag in self._flags)
+        return any(flag.code == "let-through" for flag in self.raised)
+
+    def known(self, label: str | None) -> str:
+        """The label, the answer where it is None.
+
+        Raises:
+            ArgumentError: there is no such label; names those there are.
+        """
+        if label is None:
+            return self.label
+        if label not in self.probabilities:
+            raise unknown("label", label, self.probabilities)
+        return label
+
+    # -- where it is ------------------------------------------------------------------------------
 
     @property
     def sector(self) -> NDArray[np.bool_]:
+        """(H, W) bool, what was scanned."""
         return self.frame.sector
 
     @cached_property
-    def _file_logits(self) -> dict[str, NDArray[np.float32]]:
+    def mask_logits_in_file(self) -> dict[str, NDArray[np.float32]]:
+        """Mask -> (H, W) float32 in the pixels of the file, -20 outside the sector."""
         return {
             name: self.frame.to_file(m, fill=-20.0)
-            for name, m in zip(MASKS, self._mask_logits, strict=True)
+            for name, m in zip(MASKS, self.mask_logits, strict=True)
         }
 
     @cached_property
@@ -135,16 +176,15 @@ class Analysis:
         """ "liver" and "lesion", (H, W) bool; the liver includes its lesions, specks are left
         out."""
         lesion = np.zeros(self.image.shape, bool)
-        for found in self.lesions:
-            lesion |= found.mask
+        for each in self.lesions:
+            lesion |= each.mask
         return {
             "liver": whole_organ(self._over("liver") | lesion) & self.sector | lesion,
             "lesion": lesion,
         }
 
     def _over(self, name: str) -> NDArray[np.bool_]:
-        threshold = self.config.mask_thresholds[name]
-        over: NDArray[np.bool_] = self._file_logits[name] > np.log(threshold / (1 - threshold))
+        over: NDArray[np.bool_] = self.mask_logits_in_file[name] > self.config.mask_logit(name)
         return over
 
     @cached_property
@@ -152,13 +192,14 @@ class Analysis:
         """ "liver" and "lesion", (H, W) float32; zero outside the sector."""
         return {
             k: np.where(self.sector, 1 / (1 + np.exp(-v)), 0).astype(np.float32)
-            for k, v in self._file_logits.items()
+            for k, v in self.mask_logits_in_file.items()
         }
 
     @cached_property
     def lesions(self) -> tuple[Lesion, ...]:
+        """The lesions that are sure enough, largest first."""
         return find_lesions(
-            self._file_logits["lesion"],
+            self.mask_logits_in_file["lesion"],
             self._over("lesion"),
             self.sector,
             least_share=self.config.least_lesion_share,
@@ -166,27 +207,56 @@ class Analysis:
             spacing_at=self.image.spacing_at,
         )
 
+    @cached_property
+    def square(self) -> Square:
+        """The answer in the network's square."""
+        lesion = self.frame.shrink_mask(self.masks["lesion"])
+        organ = self.frame.shrink_mask(self.masks["liver"]) & ~lesion
+        return Square(self.square_input, lesion, organ)
+
+    @cached_property
+    def square_input(self) -> NDArray[np.float32]:
+        """(S, S) float32, what the network saw: 0 to 1 inside the sector, -1 outside."""
+        return self.frame.to_network(self.image.grey)
+
+    # -- why --------------------------------------------------------------------------------------
+
     def heatmap(self, label: str | None = None, kind: str = "grad-cam++") -> NDArray[np.float32]:
-        """(H, W) float32, raw, zero outside the sector.
+        """One of the maps that came with the answer, in the pixels of the file.
 
         Args:
             label: which grade to explain; the answer by default.
             kind: "grad-cam++" (not negative) or "contribution" (signed).
 
+        Returns:
+            (H, W) float32, raw, zero outside the sector.
+
         Raises:
             ArgumentError: an unknown label or kind.
         """
-        return self.frame.to_file(self._grid(label, kind))
+        return self.frame.to_file(self.grid(label, kind))
 
     def contribution_grid(self, label: str | None = None) -> NDArray[np.float32]:
         """(h, w) float32 at the network's resolution; sums to the label's logit less its bias."""
-        return self._grid(label, "contribution")
+        return self.grid(label, "contribution")
 
-    def _grid(self, label: str | None, kind: str) -> NDArray[np.float32]:
+    def grid(self, label: str | None, kind: str) -> NDArray[np.float32]:
+        """One of the maps that came with the answer, at the network's resolution.
+
+        Args:
+            label: the answer where it is None.
+            kind: "grad-cam++" or "contribution".
+
+        Returns:
+            (h, w) float32.
+
+        Raises:
+            ArgumentError: an unknown label or kind.
+        """
         if kind not in KINDS:
             raise unknown("kind of map", kind, KINDS)
-        grid: NDArray[np.float32] = self._maps[kind][
-            list(self.probabilities).index(self._known(label))
+        grid: NDArray[np.float32] = self.maps[kind][
+            list(self.probabilities).index(self.known(label))
         ]
         return grid
 
@@ -194,100 +264,96 @@ class Analysis:
         """The bundle's fixed scale for drawing; this picture's own where the bundle holds none."""
         if kind not in KINDS:
             raise unknown("kind of map", kind, KINDS)
-        return self.config.scales.get(kind) or draw.own_scale(self._maps[kind])
+        return self.config.scales.get(kind) or draw.own_scale(self.maps[kind])
 
-    def _known(self, label: str | None) -> str:
-        if label is None:
-            return self.label
-        if label not in self.probabilities:
-            raise unknown("label", label, self.probabilities)
-        return label
-
-    @cached_property
+    @property
     def evidence(self) -> Evidence:
-        """Shares of both maps, and the change when the lesion is hidden, for the answer; runs the
-        network once more."""
-        shares = self._shares
-        hidden, other = (
-            self._hide(self, self.label) if self._hide and self.lesions else (None, None)
-        )
-        return Evidence(self.label, shares, hidden, other)
+        """Where the answer's maps lie; with what hiding the lesion does where the answer holds that
+        (`Analyzer.evidence` finds it out)."""
+        return self.tested or Evidence(self.label, self.shares)
 
     @cached_property
-    def _shares(self) -> dict[str, dict[str, float]]:
-        grids = dict(zip(MASKS, self._mask_logits, strict=True))
-        limits = {k: np.log(v / (1 - v)) for k, v in self.config.mask_thresholds.items()}
-        kept = self.frame.shrink(self.masks["lesion"].astype(np.float32))
-        side = grids["lesion"].shape[0]
-        kept = kept.reshape(side, STRIDE, side, STRIDE).max((1, 3))
-        lesion = (grids["lesion"] > limits["lesion"]) & (kept > 0)
-        liver = (grids["liver"] > limits["liver"]) & ~lesion
-        sector = self._mask_sector
-        parts = {
-            "lesion": lesion & sector,
-            "liver": liver & sector,
-            "rest": sector & ~lesion & ~liver,
-            "outside": ~sector,
-        }
-        shares = {}
-        for kind in KINDS:
-            positive = np.maximum(self._grid(self.label, kind), 0).astype(np.float64)
-            total = positive.sum()
-            shares[kind] = {
-                name: float(positive[parts[name]].sum() / total) if total > 0 else 0.0
-                for name in _REGIONS
-            }
-        return shares
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Kind of map -> share of its positive part in "lesion", "liver", "rest" of the sector and
+        "outside", of the answer's maps."""
+        return self.shares_of(self.label)
+
+    def shares_of(self, label: str) -> dict[str, dict[str, float]]:
+        """What `shares` says, of the maps of any label."""
+        return {kind: shares(self.grid(label, kind), self._parts) for kind in KINDS}
 
     @cached_property
-    def _mask_sector(self) -> NDArray[np.bool_]:
-        x = torch.from_numpy(np.where(self.frame.network_sector, 0.0, -1.0).astype(np.float32))[
-            None, None
-        ]
-        return sector_of(x)[0, 0].numpy() > 0
+    def _parts(self) -> dict[str, NDArray[np.bool_]]:
+        grids = zip(MASKS, self.mask_logits, strict=True)
+        over = {name: grid > self.config.mask_logit(name) for name, grid in grids}
+        return parts_of(self.frame, self.masks["lesion"], over)
+
+    # -- what it states ---------------------------------------------------------------------------
 
     @cached_property
     def flags(self) -> tuple[Flag, ...]:
-        found = list(self._flags)
-        if self.masks["liver"].sum() < 0.02 * self.sector.sum():
-            found.append(Flag("no-liver", "warning", words.both("no-liver")))
-        shares = self._shares["contribution"]
-        if shares["rest"] + shares["outside"] > 0.5:
-            found.append(Flag("evidence-elsewhere", "warning", words.both("evidence-elsewhere")))
-        broken = faults(measure_quality(self.image.pixels, self.sector))
-        found += [
-            Flag(f"quality-{name}", "warning", words.both(f"quality-{name}")) for name in broken
-        ]
-        return tuple(found)
+        """What gate, bundle and picture have to say."""
+        flags = list(self.raised)
+
+        def warn(code: str) -> None:
+            flags.append(Flag(code, "warning", words.both(code)))
+
+        if telling.hardly_any_organ(self.masks["liver"].sum() / self.sector.sum()):
+            warn("no-liver")
+        if telling.evidence_elsewhere(self.shares["contribution"]):
+            warn("evidence-elsewhere")
+        for name in faults(measure_quality(self.image.pixels, self.sector)):
+            warn(f"quality-{name}")
+        return tuple(flags)
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """All that the answer states: what page, report, JSON and command line print."""
+        return telling.statements(self._facts(second=True))
+
+    def statements_now(self, *, tested: bool) -> tuple[Statement, ...]:
+        """The statements that there was time for.
+
+        Args:
+            tested: all of them; else without the second opinion, for which the lesion has to be
+                described first.
+        """
+        return self.statements if tested else telling.statements(self._facts(second=False))
+
+    def _facts(self, *, second: bool) -> telling.Facts:
+        """second: with the second opinion, for which the lesion has to be described."""
+        return telling.Facts(
+            label=self.label,
+            absent=self.config.absent,
+            titles=self.config.titles,
+            probabilities=self.probabilities,
+            band=self.band(),
+            accepted=self.accepted,
+            let_through=self.let_through,
+            calibrated=self.calibrated,
+            prediction_set=self.prediction_set,
+            flags=self.flags,
+            lesions=self.lesions,
+            shares=self.shares["contribution"],
+            hidden=self.evidence.hidden,
+            elsewhere=self.evidence.elsewhere,
+            second=self._second() if second else None,
+        )
 
     def title(self, label: str | None = None, language: str = "en") -> str:
         """A label in words."""
-        return self.config.titles[self._known(label)][words.check_language(language)]
+        return words.pick(self.config.titles[self.known(label)], language)
 
     def headline(self, language: str = "en") -> str:
         """The answer in a few words: grade, how sure, number."""
-        return words.headline(
-            self.title(None, language), self.band(), self.probabilities[self.label], language
-        )
+        return telling.headline(self._facts(second=False)).say(language)
 
     def sentence(self, language: str = "en") -> str:
         """What was found, in one or two plain sentences."""
-        titles = {label: self.title(label, language) for label in self.probabilities}
-        sizes = [
-            words.sizes(x.diameter_mm, x.width_mm, "mm", language)
-            if x.diameter_mm is not None and x.width_mm is not None
-            else words.sizes(x.diameter_px, x.width_px, "px", language)
-            for x in self.lesions
-        ]
-        return words.findings(
-            titles,
-            self.probabilities,
-            self.label,
-            self.prediction_set if self.calibrated else None,
-            sizes,
-            "normal" if "normal" in self.probabilities else None,
-            language,
-        )
+        found = telling.findings(self._facts(second=False))
+        return " ".join(statement.say(language) for statement in found)
+
+    # -- describing -------------------------------------------------------------------------------
 
     def describe(self, lesion: int = 1) -> tuple[Descriptor, ...]:
         """A lesion in the reader's own words, each with the number behind it; see `describe`.
@@ -319,35 +385,41 @@ class Analysis:
 
     @cached_property
     def second_opinion(self) -> Opinion | None:
-        """What the description of the largest lesion says by itself (see `glass_box`); None where
-        nothing was outlined, or the bundle holds no such opinion."""
-        if self._glass_box is None or not self.lesions:
+        """What the description of the largest lesion says by itself (see `second_opinion.py`);
+        None where nothing was outlined, or the bundle holds no such opinion."""
+        if self.glass_box is None or not self.lesions:
             return None
         values = values_of(self.describe(), self.lesions[0], self.sector)
-        return self._glass_box.opinion(values)
+        return self.glass_box.opinion(values)
+
+    def _second(self) -> telling.Second | None:
+        opinion = self.second_opinion
+        if opinion is None or self.glass_box is None:
+            return None
+        name = opinion.reasons[0][0]
+        descriptor = next(d for d in self.describe() if d.name == name)
+        word = {x: descriptor.said(x) or words.descriptor(name, x) for x in words.LANGUAGES}
+        return telling.Second(
+            opinion.label,
+            self.config.titles[opinion.label],
+            opinion.probability,
+            word,
+            self.label in self.glass_box.labels,
+        )
 
     def disagreement(self, language: str = "en") -> str | None:
         """Where the second opinion is not the network's: a sentence that names the word."""
-        found = self.second_opinion
-        fitted = self._glass_box.labels if self._glass_box else ()
-        if found is None or self.label not in fitted or found.label == self.label:
-            return None
-        name = found.reasons[0][0]
-        word = {d.name: d.said(language) for d in self.describe()}[name]
-        return words.say(
-            "second-opinion",
-            language,
-            title=self.title(found.label, language),
-            chance=words.number(found.probability, language),
-            word=word or words.descriptor(name, language),
-        )
+        said = [s for s in telling.second_opinion(self._second(), self.label)]
+        return next((s.say(language) for s in said if s.key == "second-opinion"), None)
 
     def nearest(self, count: int = 5) -> tuple[Neighbour, ...]:
         """The nearest images of the training set, nearest first; none where the bundle does not
-        know them."""
-        if self._neighbours is None or self._pooled is None:
-            return ()
-        return self._neighbours.nearest(self._pooled, count)
+        know them.
+
+        Args:
+            count: at most 20.
+        """
+        return self.neighbours[:count]
 
     def lirads(
         self,
@@ -366,11 +438,12 @@ class Analysis:
         study = Study(at_risk, thrombus, tuple(benign), visualization)
         return suggest(self.lesions, study, known=self.accepted and not self.let_through)
 
+    # -- writing ----------------------------------------------------------------------------------
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything but pixels; nothing from the file's tags. Does not run the network (see
-        `evidence`)."""
-        known = self.__dict__.get("evidence") or Evidence(self.label, self._shares)
+        """Everything but pixels; nothing from the file's tags. `hcc_xai.saved` reads it back."""
         return {
+            "format": FORMAT,
             "model": self.model,
             "accepted": self.accepted,
             "label": self.label,
@@ -382,13 +455,14 @@ class Analysis:
             "bands": {label: self.band(label) for label in self.probabilities},
             "headline": {x: self.headline(x) for x in words.LANGUAGES},
             "sentence": {x: self.sentence(x) for x in words.LANGUAGES},
+            "statements": [statement.to_dict() for statement in self.statements],
             "flags": [flag.to_dict() for flag in self.flags],
             "areas_px": {
                 name: int(np.count_nonzero(mask))
                 for name, mask in {**self.masks, "sector": self.sector}.items()
             },
             "lesions": [lesion.to_dict() for lesion in self.lesions],
-            "evidence": known.to_dict(),
+            "evidence": self.evidence.to_dict(),
             "scales": {kind: self.scale(kind) for kind in KINDS},
             "image": self.image.to_dict(),
             "seconds": self.seconds,
@@ -404,23 +478,17 @@ class Analysis:
         colour_map: str = "inferno",
         show: Sequence[str] = MASKS,
     ) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8: the scan with heatmap (`kind=None` for none) and outlines; text outside
-        it is black."""
-        masks = {name: self.masks[name] for name in show}
-        heat = None if kind is None else self.heatmap(label, kind)
-        options: dict[str, Any] = {}
-        if heat is not None:
-            options = {
-                "scale": self.scale(kind or "") if absolute else draw.own_scale(heat),
-                "opacity": opacity,
-                "colour_map": colour_map,
-                "signed": kind == "contribution",
-            }
-        lines = self._lines if "lesion" in show else []
-        shown = draw.overlay(
-            self.image.pixels, self.sector, masks, heat=heat, lines=lines, **options
+        """The explained picture, (H, W, 3) uint8; `reports.pictures.Look` says what each option
+        does."""
+        look = Look(
+            label=label,
+            kind=kind,
+            absolute=absolute,
+            opacity=opacity,
+            colour_map=colour_map,
+            show=show,
         )
-        return self.marked(shown) if masks or kind else shown
+        return pictures.overlay(self, look)
 
     def overlay_of(
         self,
@@ -431,45 +499,12 @@ class Analysis:
         colour_map: str = "inferno",
         show: Sequence[str] = MASKS,
     ) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8: the scan with an explanation's map and the outlines, marked where the
-        gate stopped the image. absolute: on the explanation's scale; else on the map's own."""
-        heat = explanation.map
-        shown = draw.overlay(
-            self.image.pixels,
-            self.sector,
-            {name: self.masks[name] for name in show},
-            heat=heat,
-            scale=explanation.scale if absolute else draw.own_scale(heat),
-            opacity=opacity,
-            colour_map=colour_map,
-            signed=explanation.signed,
-        )
-        return self.marked(shown)
-
-    @property
-    def _lines(self) -> list[NDArray[np.bool_]]:
-        """What lies within the inner and the outer lines, where the bundle draws them."""
-        both = [line for lesion in self.lesions for line in (lesion.inner, lesion.outer)]
-        return [line for line in both if line is not None and line.any()]
-
-    def marked(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A picture of this answer, with a bar that says so where the gate stopped the image."""
-        if self.accepted and not self.let_through:
-            return picture
-        return draw.mark(picture, words.say("marked", "en"))
+        """The scan with the map of an explanation, (H, W, 3) uint8; `reports.pictures.Look` says
+        what each option does."""
+        look = Look(absolute=absolute, opacity=opacity, colour_map=colour_map, show=show)
+        return pictures.overlay_of(self, explanation, look)
 
     def save(self, folder: str | Path, *, stem: str | None = None) -> tuple[Path, ...]:
         """Write `<stem>_overlay.png`, `<stem>_lesion.png`, `<stem>_liver.png` and `<stem>.json`;
         returns the paths."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        stem = stem or Path(self.image.source).stem
-        written = {
-            f"{stem}_overlay.png": draw.png(self.overlay()),
-            f"{stem}_lesion.png": draw.png(self.masks["lesion"]),
-            f"{stem}_liver.png": draw.png(self.masks["liver"]),
-            f"{stem}.json": json.dumps(self.to_dict(), indent=1, ensure_ascii=False).encode(),
-        }
-        for name, content in written.items():
-            (folder / name).write_bytes(content)
-        return tuple(folder / name for name in written)
+        return writers.save(self, Path(folder), stem or Path(self.image.source).stem)

@@ -30,10 +30,10 @@ from hcc_xai.analysis.result import Analysis
 from hcc_xai.dataset.folder import LESION, read_truth
 from hcc_xai.dataset.scanner import frame_features
 from hcc_xai.errors import DataError, HccXaiError
-from hcc_xai.explain.methods import KINDS
 from hcc_xai.imaging.read import read
 from hcc_xai.imaging.sector import shape_of
 from hcc_xai.language import words
+from hcc_xai.model.exact import KINDS
 from hcc_xai.stats import dice, iou
 from hcc_xai.version import __version__
 
@@ -378,7 +378,7 @@ def _evidence(a: Analysis, lesion: NDArray[np.bool_]) -> list[float | None]:
     found: list[float | None] = []
     for kind in KINDS:
         heat = np.maximum(a.heatmap(None, kind), 0).astype(np.float64)
-        outside = a._shares[kind]["outside"]
+        outside = a.shares[kind]["outside"]
         total = heat.sum()
         within = (1 - outside) / total if total > 0 else 0.0
         lies = float(heat[lesion].sum() * within), float(heat[liver].sum() * within)

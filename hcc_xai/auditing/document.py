@@ -172,6 +172,10 @@ input[name=lang]{position:absolute;opacity:0}label{padding:2px 8px;border:1px so
 @media print{label{display:none}body{margin:0}h2,h3{break-after:avoid}tr{break-inside:avoid}}"""
 
 
+def _named(names: Mapping[str, tuple[str, str]], key: str, language: str) -> str:
+    return names.get(key, (key, key))[words.LANGUAGES.index(language)]
+
+
 def document(found: Mapping[str, Any]) -> str:
     """The page of `Audit.to_dict()`. The numbers stand in it, too, as JSON."""
     parts = "".join(
@@ -270,7 +274,7 @@ def _chance(p: float, language: str) -> str:
 
 def column(name: str, language: str) -> str:
     """What groups are made of, in words; a user's own column by its name."""
-    return words.named(_COLUMNS, name, language)
+    return _named(_COLUMNS, name, language)
 
 
 def worst_said(worst: Mapping[str, Any] | None, language: str) -> str:
@@ -281,8 +285,8 @@ def worst_said(worst: Mapping[str, Any] | None, language: str) -> str:
         "worst",
         language,
         column=column(worst["column"], language),
-        group=words.named(_GROUPS, worst["group"], language),
-        metric=words.named(_METRICS, worst["metric"], language),
+        group=_named(_GROUPS, worst["group"], language),
+        metric=_named(_METRICS, worst["metric"], language),
         n=worst["n"],
         **{k: _number(worst[k], language) for k in ("value", "low", "high", "rest")},
         p=_chance(worst["p"], language),
@@ -304,9 +308,7 @@ def _caught(found: Mapping[str, Any], language: str) -> str:
 def line(shortcut: Mapping[str, Any], about: Mapping[str, Any], language: str) -> str:
     """A shortcut in words."""
     if shortcut["kind"] == "baseline":
-        what = words.named(_BASELINES, shortcut["name"], language).format(
-            positive=about["positive"]
-        )
+        what = _named(_BASELINES, shortcut["name"], language).format(positive=about["positive"])
         values = {k: _number(shortcut[k], language) for k in ("value", "low", "high")}
         said = _say("baseline", language, what=what, **values)
     elif shortcut["kind"] == "steps":
@@ -358,7 +360,7 @@ def _overall(overall: Mapping[str, Any], language: str) -> str:
     for name, figure in overall.items():
         if figure["value"] is not None:
             numbers = _interval(figure, language)
-            title = escape(words.named(_METRICS, name, language))
+            title = escape(_named(_METRICS, name, language))
             rows.append(f"<tr><th>{title}</th><td>{numbers}</td><td>n {figure['n']}</td></tr>")
     return f"<table>{''.join(rows)}</table>"
 
@@ -380,7 +382,7 @@ def _groups(groups: Sequence[Mapping[str, Any]], language: str) -> str:
             if not any(g["value"] is not None for g in mine):
                 continue
             p = mine[0]["p"]
-            title = words.named(_METRICS, metric, language)
+            title = _named(_METRICS, metric, language)
             more = "" if p is None else f" <small>p {_chance(p, language)}</small>"
             rows = "".join(_forest(g, language) for g in mine if g["value"] is not None)
             head = f"<tr><th colspan='4'><b>{escape(title)}</b>{more}</th></tr>"
@@ -406,12 +408,12 @@ def _evidence(groups: Sequence[Mapping[str, Any]], column: str, language: str) -
                 if f"{short}_{part}" in by_metric
             }
             said = ", ".join(
-                f"{words.named(_METRICS, f'{short}_{part}', language)} {_number(value, language)}"
+                f"{_named(_METRICS, f'{short}_{part}', language)} {_number(value, language)}"
                 for part, value in mine.items()
             )
             bars.append(f"<td>{_bar(mine, said)}</td>")
         small = ' class="small"' if any(g["small"] for g in by_metric.values()) else ""
-        title = escape(words.named(_GROUPS, name, language))
+        title = escape(_named(_GROUPS, name, language))
         rows.append(f"<tr{small}><td>{title}</td>{''.join(bars)}</tr>")
     if not rows:
         return ""
@@ -447,7 +449,7 @@ def _forest(group: Mapping[str, Any], language: str) -> str:
     )
     kind = ' class="small"' if group["small"] else ""
     return (
-        f"<tr{kind}><td>{escape(words.named(_GROUPS, group['group'], language))}</td><td>{drawn}</td>"
+        f"<tr{kind}><td>{escape(_named(_GROUPS, group['group'], language))}</td><td>{drawn}</td>"
         f"<td>{_interval(group, language)}</td><td>n {group['n']}</td></tr>"
     )
 

@@ -27,9 +27,9 @@ from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import ArgumentError, ImageError, SpacingError
 from hcc_xai.files import append_lines, json_line, read_lines, write_whole
-from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.read import MAX_BYTES, Image, Spacing, decode
+from hcc_xai.reports.writers import files_of
 
 ANSWERS, TABLE, PARQUET, PICTURES = "answers.jsonl", "table.csv", "table.parquet", "pictures"
 BATCH = 8
@@ -249,15 +249,10 @@ class _Run:
         if self.pictures:
             if image.frames > 1:
                 stem = f"{stem}_frame{ready.frame:04}"
-            drawn = {
-                "overlay": answer.overlay(),
-                "lesion": answer.masks["lesion"],
-                "liver": answer.masks["liver"],
-            }
-            for kind, picture in drawn.items():
-                path = self.out / PICTURES / f"{stem}_{kind}.png"
+            for ending, content in files_of(answer, ("overlay", "masks")).items():
+                path = self.out / PICTURES / f"{stem}{ending}"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, draw.png(picture))
+                write_whole(path, content)
             row["pictures"] = f"{PICTURES}/{stem}"
         self.keep(ready.item, answer)
         return row
@@ -403,7 +398,7 @@ def _answers(analyzer: Analyzer, ready: Sequence[_Ready], *, accept: bool) -> tu
     images = [r.image for r in ready if r.image is not None]
     frames = [r.seen for r in ready if r.seen is not None]
     inputs = [r.input for r in ready if r.input is not None]
-    return analyzer.answer(images, frames, inputs, accept=accept)
+    return analyzer.analyze_prepared(images, frames, inputs, accept=accept)
 
 
 def _whole(path: Path, model: str) -> dict[str, dict[int, int]]:

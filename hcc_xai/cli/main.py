@@ -336,7 +336,7 @@ def _explain(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     stem = Path(answer.image.source).stem
     if options.layers:
-        from hcc_xai.reports.animation import animate
+        from hcc_xai.analysis.animation import animate
 
         moving = animate(analyzer, answer, label=options.label)
         stem = f"{stem}_layers_{options.label or answer.label}"

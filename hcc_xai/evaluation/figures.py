@@ -19,8 +19,8 @@ from hcc_xai import stats
 from hcc_xai.dataset.scanner import frame_baseline
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.lesion_rule import HIT, curve, judged, parts
-from hcc_xai.explain.methods import KINDS
 from hcc_xai.findings.outlines import Outlines
+from hcc_xai.model.exact import KINDS
 from hcc_xai.stats import Figure, Floats
 
 LEAST_SHARES = (0.0, 0.001, 0.002, 0.005)  # of the sector, for the free-response table

@@ -155,7 +155,7 @@ def fit_neighbours(bundle: str | Path, data: str | Path) -> None:
     for record in records:
         _, given = analyzer.prepare(read(image_path(data, record.name)))
         inputs.append(given.astype(np.float16))
-    pooled = analyzer.in_batches(np.stack(inputs), "pooled")
+    pooled = analyzer.pooled(np.stack(inputs))
     found = Neighbours.fit(pooled, [r.label for r in records])
     found.save(loaded.path / NEAR, loaded.weights_sha256)
 

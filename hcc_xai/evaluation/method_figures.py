@@ -22,12 +22,13 @@ from torch import Tensor, nn
 
 from hcc_xai import stats
 from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.questions import task_of
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.dataset.folder import LESION, Record, image_path, read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.card import put_section
 from hcc_xai.explain.attribution import Floats, Task
-from hcc_xai.explain.methods import KINDS, METHODS, agreement
+from hcc_xai.explain.methods import METHODS, agreement
 from hcc_xai.files import read_lines, write_whole
 from hcc_xai.model.bundle import CARD, METHOD_FIGURES, load_bundle
 from hcc_xai.model.network import Network
@@ -154,7 +155,7 @@ def infidelity(analyzer: Analyzer, answer: Analysis, heat: Floats) -> float | No
     the network's square."""
     from captum.metrics import infidelity as measured
 
-    task = analyzer.task(answer, answer.label)
+    task = task_of(analyzer, answer, answer.label)
     x, blurred = task.picture, task.blurred
     side, known = x.shape[-1], dict[bytes, float]()
 
@@ -171,7 +172,7 @@ def infidelity(analyzer: Analyzer, answer: Analysis, heat: Floats) -> float | No
         keys = [one.numpy().tobytes() for one in inputs]
         new = [i for i, key in enumerate(keys) if key not in known]
         if new:
-            found = analyzer.forward(inputs[new, 0].numpy().astype(np.float32))["logits"]
+            found = analyzer.forward(inputs[new, 0].numpy().astype(np.float32)).logits
             known.update(zip((keys[i] for i in new), found[:, task.index].tolist(), strict=True))
         return torch.tensor([known[key] for key in keys])
 
@@ -205,7 +206,7 @@ def _steadiness(analyzer: Analyzer, data: str | Path, record: Record, method: st
     if method == RANDOM:
         yield {"infidelity": known}
         return
-    task = analyzer.task(answer, answer.label)
+    task = task_of(analyzer, answer, answer.label)
 
     def explained(inputs: Tensor | tuple[Tensor]) -> tuple[Tensor]:
         (given,) = inputs if isinstance(inputs, tuple) else (inputs,)  # the library sends both
@@ -224,8 +225,8 @@ def _steadiness(analyzer: Analyzer, data: str | Path, record: Record, method: st
 def explain_input(analyzer: Analyzer, grey: Floats, method: str, index: int) -> Floats:
     """A map of a network's input, (S, S) as `Frame.to_network` makes it, at the method's own
     resolution. index: of the label."""
-    made = analyzer.forward(grey[None])
-    maps = {kind: made[kind][0] for kind in KINDS}
+    raw = analyzer.forward(grey[None])
+    maps = {kind: grids[0] for kind, grids in raw.maps.items()}
     return METHODS[method].function(Task(maps, index, None, grey, analyzer.network))
 
 

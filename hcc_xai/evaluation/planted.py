@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from hcc_xai.analysis.analyzer import Analysis, Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.challenges import fired, share, tally
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.dataset.folder import LESION
 from hcc_xai.explain.methods import METHODS
 from hcc_xai.files import write_whole

@@ -16,10 +16,10 @@ from hcc_xai.dataset.folder import LESION, Record, image_path, read_sector, read
 from hcc_xai.dataset.scanner import frame_features
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.lesion_rule import STEPS
-from hcc_xai.explain.methods import KINDS
 from hcc_xai.imaging.frame import Frame, find_sector
 from hcc_xai.imaging.painting import Look, hidden_and_elsewhere, look_of, with_look
 from hcc_xai.imaging.read import read
+from hcc_xai.model.exact import KINDS
 from hcc_xai.stats import dice, iou, softmax
 
 _LEAST_PIXELS = 4  # a found part below that is no lesion, whatever its share (as in measure.py)
@@ -62,7 +62,7 @@ def predict(
                 owners.append((rows[-1], "looks"))
     if inputs:
         labels = analyzer.config.network.labels
-        logits = analyzer.forward(np.stack(inputs))["logits"].astype(np.float64).tolist()
+        logits = analyzer.forward(np.stack(inputs)).logits.astype(np.float64).tolist()
         for (row, key), said in zip(owners, logits, strict=True):
             chances = _chances(dict(zip(labels, said, strict=True)))
             if key == "bare":

@@ -55,7 +55,7 @@ def scanner_probe(
                 [Frame.around(find_sector(i.pixels), size=size).to_network(i.grey) for i in images]
             )
         report(f"fold {fold}: features of {len(records)} images")
-        features = analyzer.in_batches(inputs[size], "pooled").reshape(len(records), -1)
+        features = analyzer.pooled(inputs[size]).reshape(len(records), -1)
         for label in np.unique(truth):
             _probe(features, strata, (truth == label), folds == fold, said)
     return _figures(said, truth, strata)

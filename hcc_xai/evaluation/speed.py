@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.imaging.read import Image, read
 from hcc_xai.model.network import sector_of
+from hcc_xai.model.runtime import TorchRuntime
 from hcc_xai.phantoms.phantom import make, random_spec
 
 COLUMNS = ("forward_ms", "maps_ms", "analyze_ms", "two_pass_ms")
@@ -66,11 +67,12 @@ def _runs(
     size = analyzer.config.network.size
     inputs = np.stack([a.frame.to_network(a.image.grey) for a in analyzer.analyze(list(pictures))])
     x = torch.from_numpy(inputs)[:, None].to(analyzer.device)
+    runtime = TorchRuntime(analyzer.network, analyzer.device)
 
     def forward() -> object:
         with torch.inference_mode():
-            shared, _ = analyzer._features(x, half=x.device.type == "cuda")
-            return analyzer.network.heads(shared, sector_of(x))
+            shared, _ = runtime.features(x, half=x.device.type == "cuda")
+            return runtime.network.heads(shared, sector_of(x))
 
     def analyze() -> object:
         answers = analyzer.analyze(list(pictures))

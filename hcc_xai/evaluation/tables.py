@@ -11,7 +11,7 @@ import numpy as np
 from hcc_xai import stats
 from hcc_xai.dataset.scanner import frame_baseline
 from hcc_xai.evaluation.figures import Row, Table, moved_by_looks
-from hcc_xai.explain.methods import KINDS
+from hcc_xai.model.exact import KINDS
 
 Summary = Mapping[str, Any]
 _SIGNED = ("_change",)  # figures that can be negative, and show their sign

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hcc_xai.errors import unknown
+from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.imaging.frame import smooth_within
 from hcc_xai.model.network import Network, Outputs, sector_of
 
@@ -52,11 +52,25 @@ class Task:
     index: int
     against: int | None
     input: Floats
-    network: Network
+    network: Network | None = None
     layer: str = SHARED
     seed: int = 0
     progress: Callable[[float], None] = field(default=lambda share: None)
     region: NDArray[np.bool_] | None = None
+
+    @property
+    def network_inside(self) -> Network:
+        """The network, for a method that looks inside it.
+
+        Raises:
+            ArgumentError: there is none.
+        """
+        if self.network is None:
+            raise ArgumentError(
+                "needs-gradients",
+                "this method takes gradients, and there is no network to take them of",
+            )
+        return self.network
 
     @property
     def picture(self) -> Tensor:
@@ -66,10 +80,14 @@ class Task:
     @cached_property
     def blurred(self) -> Tensor:
         """The picture without its detail, (1, 1, S, S); -1 outside the sector."""
-        inside = (self.input >= 0).astype(np.float32)
-        wide = _BLUR * self.input.shape[0]
-        smooth = smooth_within(self.input, inside, wide)
-        return torch.from_numpy(np.where(inside > 0, smooth, -1).astype(np.float32))[None, None]
+        return torch.from_numpy(blurred(self.input))[None, None]
+
+
+def blurred(grey: Floats) -> Floats:
+    """A picture without its detail. grey: (S, S), -1 outside the sector -> (S, S), the same."""
+    inside = (grey >= 0).astype(np.float32)
+    smooth = smooth_within(grey, inside, _BLUR * grey.shape[0])
+    return np.where(inside > 0, smooth, -1).astype(np.float32)
 
 
 def outline_layer(network: Network) -> str:
@@ -112,7 +130,7 @@ class _Score(nn.Module):
         same: bool = False,
     ) -> None:
         super().__init__()
-        self.network = copy.deepcopy(task.network).eval().requires_grad_(True)
+        self.network = copy.deepcopy(task.network_inside).eval().requires_grad_(True)
         self.shared = nn.Identity()
         self.task, self.passes, self.done, self.held = task, max(1, passes), 0, held
         device = next(self.network.parameters()).device
@@ -223,8 +241,8 @@ def cam(name: str, *, signed: bool = False) -> Callable[[Task], Floats]:
 
 def _channels(task: Task) -> int:
     if task.layer == SHARED:
-        return task.network.config.channels
-    info = _info(task.network)
+        return task.network_inside.config.channels
+    info = _info(task.network_inside)
     known = dict(zip(info.module_name(), info.channels(), strict=True))
     return int(known.get(task.layer, 1))
 

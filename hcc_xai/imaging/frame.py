@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.errors import ArgumentError
+from hcc_xai.imaging.packing import pack, unpack
 from hcc_xai.imaging.sector import find_sector as find_sector
 
 _EVEN_MEAN, _EVEN_STD = 0.45, 0.20  # grey level and contrast that the network sees in every sector
@@ -38,6 +39,13 @@ class Frame:
     sector: NDArray[np.bool_]
     box: tuple[int, int, int, int]
     size: int
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The sector as bits; what was worked out from it is not sent along."""
+        return {"sector": pack(self.sector), "box": self.box, "size": self.size}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({**state, "sector": unpack(state["sector"])})
 
     @classmethod
     def around(cls, sector: NDArray[np.bool_], *, size: int) -> Frame:

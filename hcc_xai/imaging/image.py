@@ -12,6 +12,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from hcc_xai.errors import ImageError
+from hcc_xai.imaging.packing import pack, unpack
 
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16  # pixels
@@ -65,6 +66,23 @@ class Image:
     source: str = "array"
     sha256: str = ""
     burned_in: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pixels in few bytes, without loss: a grey picture is one channel, and its grey levels are
+        left out where they are those of its pixels."""
+        state = dict(self.__dict__)
+        red = np.ascontiguousarray(self.pixels[..., 0])
+        same = all(np.array_equal(red, self.pixels[..., i]) for i in (1, 2))
+        state["pixels"] = pack(red if same else self.pixels)
+        derived = same and np.array_equal(self.grey, red / np.float32(255))
+        state["grey"] = None if derived else pack(self.grey)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        pixels = unpack(state["pixels"])
+        grey = pixels / np.float32(255) if state["grey"] is None else unpack(state["grey"])
+        shown = np.stack([pixels] * 3, 2) if pixels.ndim == 2 else pixels
+        self.__dict__.update({**state, "pixels": shown, "grey": grey})
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.model.network import MASKS, NetworkConfig
 
@@ -49,7 +51,19 @@ class BundleConfig:
     def __post_init__(self) -> None:
         _check_config(self)
 
+    @property
+    def absent(self) -> str | None:
+        """The label that means "nothing there": the network's, else one called "normal"."""
+        return self.network.absent or ("normal" if "normal" in self.network.labels else None)
+
+    def mask_logit(self, mask: str) -> np.float64:
+        """The logit from which a pixel is in that mask."""
+        threshold = self.mask_thresholds[mask]
+        logit: np.float64 = np.log(threshold / (1 - threshold))
+        return logit
+
     def to_dict(self) -> dict[str, Any]:
+        """As `config.json` holds it."""
         return {**asdict(self), "network": self.network.to_dict()}
 
     @classmethod

@@ -10,19 +10,23 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai.analysis.analyzer import Analysis, Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.auditing import audit as auditing
 from hcc_xai.batch.run import ANSWERS, pack
 from hcc_xai.batch.run import run as answer_all
 from hcc_xai.errors import ArgumentError, HccXaiError, unknown
-from hcc_xai.explain.methods import KINDS, METHODS, Explanation
+from hcc_xai.explain.methods import METHODS, Explanation
 from hcc_xai.files import read_lines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.read import decode
+from hcc_xai.model.exact import KINDS
 from hcc_xai.page import texts
 from hcc_xai.page.memory import Answers, move, private_folder, take
 from hcc_xai.page.service import BATCH, MODEL, SLOW
 from hcc_xai.page.tabs.audit import unpack
+from hcc_xai.reports.pictures import Look
+from hcc_xai.reports.writers import files_of
 
 _MASKS = ("lesion", "liver")
 _log = logging.getLogger(__name__)
@@ -154,17 +158,17 @@ class Endpoints:
         def run() -> tuple[Any, ...]:
             a = self._read(file, frame, mm_per_pixel, accept=accept)
             if evidence:
-                a.evidence  # noqa: B018  (filled in when asked for; `to_dict` shows it)
-            overlay = a.overlay(
+                a = a.with_evidence(self.analyzer.evidence(a))
+            look = Look(
                 label=label,
                 kind=None if map == "none" else map,
                 absolute=scale == "absolute",
                 opacity=opacity,
                 colour_map=colour_map,
             )
-            files = {"overlay.png": draw.png(overlay)}
-            files |= {f"{name}.png": draw.png(a.masks[name]) for name in _MASKS}
-            return a.to_dict(), *self.answers.hand_out(files)
+            files = files_of(a, ("overlay", "masks"), look)
+            named = {ending.lstrip("_"): content for ending, content in files.items()}
+            return a.to_dict(), *self.answers.hand_out(named)
 
         return _in_a_sentence(run, language)
 

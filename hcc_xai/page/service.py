@@ -13,9 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hcc_xai.imaging.read import MAX_BYTES
 from hcc_xai.page.memory import KEPT_SECONDS, private_folder
 
@@ -177,20 +174,12 @@ def load_for_page(where: str | None) -> Analyzer:
         BundleError: one sentence says what is wrong with the bundle.
     """
     from hcc_xai.analysis.analyzer import Analyzer, load
+    from hcc_xai.model.bundle import default_model, load_bundle
+    from hcc_xai.page.lent import LentRuntime
 
     try:
         import spaces
     except ImportError:
         return load(where)
-    analyzer = load(where, device="cpu")
-    bundle = analyzer.bundle
-
-    @lru_cache(maxsize=1)
-    def over_there() -> Analyzer:
-        return Analyzer(bundle)
-
-    def forward(inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        return over_there().forward(inputs)
-
-    analyzer.forward = spaces.GPU(forward)  # type: ignore[method-assign]
-    return analyzer
+    bundle = load_bundle(where if where is not None else default_model())
+    return Analyzer(bundle, runtime=LentRuntime(bundle, spaces.GPU))

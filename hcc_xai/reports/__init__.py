@@ -1,1 +1,1 @@
-"""An answer written to files."""
+"""An answer written to files, a function for each format."""

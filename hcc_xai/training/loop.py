@@ -27,12 +27,13 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from hcc_xai.analysis.analyzer import Analyzer, pick_device
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.device import pick_device
 from hcc_xai.dataset.folder import LESION, Record, Sample, cached_samples, plain, sampling_weights
 from hcc_xai.errors import ArgumentError, DataError, unknown
-from hcc_xai.explain.methods import KINDS
 from hcc_xai.imaging import draw
 from hcc_xai.model.bundle import BundleConfig, load_bundle, save_bundle
+from hcc_xai.model.exact import KINDS
 from hcc_xai.model.network import Network, NetworkConfig, sector_of
 from hcc_xai.stats import dice
 from hcc_xai.training.augment import View, augment
@@ -627,7 +628,7 @@ def make_bundle(
     for path in examples:
         answer = analyzer.analyze(path)
         for kind in KINDS:
-            tops[kind].append(draw.own_scale(answer._grid(None, kind)))
+            tops[kind].append(draw.own_scale(answer.grid(None, kind)))
     # Strong evidence of a typical sure answer is drawn at full strength.
     scales = {kind: float(np.percentile(values, 75)) for kind, values in tops.items()}
     return save_bundle(out, replace(config, scales=scales), state, card or f"# {name}\n")

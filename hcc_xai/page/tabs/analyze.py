@@ -12,7 +12,8 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai.analysis.analyzer import Analysis, Analyzer, let_through, with_spacing
+from hcc_xai.analysis.analyzer import Analyzer, let_through, with_spacing
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import HccXaiError
 from hcc_xai.imaging.read import decode
 from hcc_xai.page import texts
@@ -21,7 +22,8 @@ from hcc_xai.page.memory import Answers, Kept, take
 from hcc_xai.page.service import HIDDEN, MODEL, REDRAW, SLOW
 from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.tabs.analyze_layout import Layout
-from hcc_xai.page.tabs.view import View, write_json, write_picture
+from hcc_xai.page.tabs.view import View, write_files, write_json, write_picture
+from hcc_xai.reports.writers import WRITERS
 
 _log = logging.getLogger(__name__)
 _Updates = dict[Any, Any]  # component -> what to show in it
@@ -172,7 +174,7 @@ class AnalyzeTab(Layout):
         return {
             **self._failure("", language),
             self.stage: (scanned, scanned),
-            self.answer: html.answer(kept.answer, language, None),
+            self.answer: html.answer(kept.answer, language),
             self.spoken: html.spoken(kept.answer, language),
             self.note: html.note(texts.text("hint", language)),
             self.through: gr.update(visible=True),
@@ -182,17 +184,12 @@ class AnalyzeTab(Layout):
         a, frames = kept.answer, kept.answer.image.frames
         if not a.accepted:
             return self._stopped(kept, language)
-        files = {
-            "overlay": write_picture(kept, "overlay", view.draw(a)),
-            "lesion": write_picture(kept, "lesion", a.masks["lesion"]),
-            "liver": write_picture(kept, "liver", a.masks["liver"]),
-            "json": write_json(kept),
-        }
+        files = write_files(kept, tuple(WRITERS), view.look)
         scanned = write_picture(kept, "scanned", a.overlay(kind=None, show=()))
         return {
             self.stage: (scanned, files["overlay"]),
             self.legend: self._legend(a, view, language),
-            self.answer: html.answer(a, language, None if a.lesions else a.evidence),
+            self.answer: html.answer(a, language),
             self.spoken: html.spoken(a, language),
             self.note: html.note(texts.text("hint", language)),
             self.label: view.label,
@@ -236,8 +233,8 @@ class AnalyzeTab(Layout):
         if kept is None or not kept.answer.accepted or not kept.answer.lesions:
             return {self.answer: gr.skip()}
         try:
-            evidence = kept.answer.evidence
-            said = html.answer(kept.answer, language, evidence)
+            kept.answer = kept.answer.with_evidence(self.analyzer.evidence(kept.answer))
+            said = html.answer(kept.answer, language)
             return {self.answer: said, self.downloads["json"]: write_json(kept)}
         except FileNotFoundError:  # another picture came in between
             return {self.answer: gr.skip()}
@@ -275,7 +272,7 @@ class AnalyzeTab(Layout):
                 return {self.spacing_note: unclear}
             kept.answer = with_spacing(kept.answer, mm)
             return {
-                self.answer: html.answer(kept.answer, language, None),
+                self.answer: html.answer(kept.answer, language),
                 self.spoken: html.spoken(kept.answer, language),
                 self.spacing_note: "",
                 self.downloads["json"]: write_json(kept),
@@ -315,10 +312,9 @@ class AnalyzeTab(Layout):
         if kept is None:
             return said
         a = kept.answer
-        evidence = a.__dict__.get("evidence")  # only if it is there: it would run the network
         return {
             **said,
-            self.answer: html.answer(a, language, evidence),
+            self.answer: html.answer(a, language),
             self.spoken: html.spoken(a, language),
             self.legend: self._legend(a, View(*view), language) if a.accepted else "",
             **self.suggest(request, language, *study),

@@ -9,10 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai.explain.methods import KINDS, METHODS
+from hcc_xai.explain.methods import METHODS
 from hcc_xai.findings.lirads import VISUALIZATION
 from hcc_xai.imaging import draw
 from hcc_xai.model.bundle import BundleConfig
+from hcc_xai.model.exact import KINDS
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.tabs.view import LAYERS, thumbnail

@@ -1,48 +1,47 @@
-"""An Analysis as HTML: the answer in words first, numbers second, bars third. Looks at the result,
-decides nothing."""
+"""An Analysis as HTML: the answer in words first, numbers second, bars third. What holds is decided
+by `language/telling.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hcc_xai.imaging import draw
 from hcc_xai.language import words
+from hcc_xai.language.telling import DOUBT, Statement
 from hcc_xai.page.texts import text
 
 if TYPE_CHECKING:
-    from hcc_xai.analysis.analyzer import Analysis, Evidence
+    from hcc_xai.analysis.result import Analysis
     from hcc_xai.findings.lesions import Lesion
     from hcc_xai.findings.lirads import Suggestion
 
 _ROWS = 4  # lesions in the table; the JSON holds all
-_LEAST_CHANGE = 0.05  # of the probability when the lesions are hidden; less is worth a mark
-_SHOWN = (
-    "uncalibrated",
-    "kind-unchecked",
-    "evidence-elsewhere",
-    "let-through",
-)  # flags with a line of their own
+_TRUST = ("kind", "confidence", "evidence", "second", "note")  # topics with a line of their own
 
 
-def answer(a: Analysis, language: str, evidence: Evidence | None) -> str:
-    """Everything right of the picture; `evidence` is None as long as it is being computed.
+def answer(a: Analysis, language: str) -> str:
+    """Everything right of the picture. A stopped picture gets the reason, and no answer.
 
-    A stopped picture gets the reason, and no answer.
+    What hiding the lesions does, their description and the second opinion come when the answer
+    holds the test; picture and grade do not wait for that.
     """
     if not a.accepted:
-        reason = next((f.message[language] for f in a.flags if f.severity == "stop"), "")
+        reason = stopped(a, language)
         return (
             f'<div class="head" data-stopped="true"><h2>{text("stopped-title", language)}</h2>'
             f'<p class="sentence" role="alert">{escape(reason)}</p>'
             f"<p>{text('stopped-more', language)}</p></div>"
         )
+    tested = a.tested is not None or not a.lesions
     parts = [
         _head(a, language),
         _bars(a, language),
-        _trust(a, language, evidence),
+        _trust(a, language, tested=tested),
         _lesions(a, language),
-        "" if evidence is None else _description(a, language),
+        _description(a, language) if tested else "",
         f'<p class="about">{escape(_about(a, language))}</p>',
     ]
     return "\n".join(parts)
@@ -68,8 +67,13 @@ def spoken(a: Analysis, language: str) -> str:
     """What was found, for a screen reader: read out when it arrives, and the picture's alternative
     text."""
     if not a.accepted:
-        return escape(next((f.message[language] for f in a.flags if f.severity == "stop"), ""))
+        return escape(stopped(a, language))
     return escape(f"{a.headline(language)}. {a.sentence(language)}")
+
+
+def stopped(a: Analysis, language: str) -> str:
+    """Why the gate stopped a picture; nothing where it did not."""
+    return next((f.message[language] for f in a.raised if f.severity == "stop"), "")
 
 
 def note(message: str, *, frame: str = "", bad: bool = False) -> str:
@@ -142,81 +146,31 @@ def _bars(a: Analysis, language: str) -> str:
     return f'<ul class="bars" aria-label="{text("probabilities", language)}">{"".join(rows)}</ul>'
 
 
-def _trust(a: Analysis, language: str, evidence: Evidence | None) -> str:
-    flags = {flag.code: flag.message[language] for flag in a.flags}
-    value = words.number(a.probabilities[a.label], language)
-    unchecked, raw = flags.get("kind-unchecked"), flags.get("uncalibrated")
-    lines = [
-        _line("!" if unchecked else "✓", "kind", unchecked or text("checked", language), language),
-        _line(
-            "!" if raw else "✓",
-            "confidence",
-            raw or text("calibrated", language, percent=value),
-            language,
-        ),
-    ]
-    if a.let_through:
-        lines[0] = _line("!", "kind", flags["let-through"], language)
-        lines[1] = _line("!", "confidence", text("calibrated-elsewhere", language), language)
-    lines.append(_evidence(a, language, evidence, flags.get("evidence-elsewhere")))
-    if evidence is not None and a.second_opinion is not None:  # by then there is time for it
-        against = a.disagreement(language)
-        if against:
-            lines.append(_line("!", "second", against, language))
-        elif a.second_opinion.label == a.label:
-            chance = words.number(a.second_opinion.probability, language)
-            said = text("second-agrees", language, chance=chance)
-            lines.append(_line("✓", "second", said, language))
-    lines += [
-        _line("!", "note", message, language)
-        for code, message in flags.items()
-        if code not in _SHOWN
-    ]
+def _trust(a: Analysis, language: str, *, tested: bool) -> str:
+    """A line for each question of trust: what was checked, and what speaks against."""
+    lines = []
+    for topic, said in groupby(a.statements_now(tested=tested), key=lambda s: s.topic):
+        if topic not in _TRUST:
+            continue
+        group = list(said)
+        for part in ([s] for s in group) if topic == "note" else (group,):
+            lines.append(_line(topic, part, language, wait=topic == "evidence" and not tested))
     return f'<h3>{text("trust", language)}</h3><ul class="trust">{"".join(lines)}</ul>'
 
 
-def _line(sign: str, key: str, message: str, language: str, more: str = "") -> str:
-    state = text("ok" if sign == "✓" else "mind", language)
-    kind = "ok" if sign == "✓" else "mind"
+def _line(topic: str, said: Sequence[Statement], language: str, *, wait: bool) -> str:
+    """One question's statements, the first beside its name and the others below it."""
+    doubt = any(s.severity == DOUBT for s in said)
+    sign, state = ("!", "mind") if doubt else ("✓", "ok")
+    first, *more = (escape(s.say(language)) for s in said)
+    if wait:
+        more.append(escape(text("hiding-wait", language)))
+    rest = "".join(f"<br>{line}" for line in more)
     return (
-        f'<li class="{kind}"><span class="sign" role="img" aria-label="{state}">{sign}</span>'
-        f'<b>{text(key, language)}</b><span class="said">{escape(message)}{more}</span></li>'
+        f'<li class="{state}"><span class="sign" role="img" aria-label="{text(state, language)}">'
+        f"{sign}</span><b>{text(topic, language)}</b>"
+        f'<span class="said">{first}{rest}</span></li>'
     )
-
-
-def _evidence(a: Analysis, language: str, evidence: Evidence | None, elsewhere: str | None) -> str:
-    """Where the exact map says the evidence lies, and its test: what hiding the lesion does."""
-    shares = a.to_dict()["evidence"]["shares"]["contribution"]
-    percent = {name: f"{round(100 * share)} %" for name, share in shares.items()}
-    outside = f"{round(100 * (shares['rest'] + shares['outside']))} %"
-    message = text(
-        "shares", language, lesion=percent["lesion"], liver=percent["liver"], elsewhere=outside
-    )
-    if not any(shares.values()):
-        message = text("no-evidence", language)
-    more, mind = [], elsewhere is not None
-    if elsewhere:
-        more.append(elsewhere)
-    before = a.probabilities[a.label]
-    say = [
-        words.number(value, language) if value is not None else ""
-        for value in (
-            before,
-            evidence.hidden if evidence else None,
-            evidence.elsewhere if evidence else None,
-        )
-    ]
-    if evidence is None and a.lesions:
-        more.append(text("hiding-wait", language))
-    if evidence is not None and evidence.hidden is not None:
-        more.append(text("hiding", language, before=say[0], after=say[1]))
-        if evidence.elsewhere is not None:
-            more.append(text("hiding-elsewhere", language, before=say[0], after=say[2]))
-        if before - evidence.hidden < _LEAST_CHANGE:
-            mind = True
-            more.append(words.say("lesion-ignored", language))
-    rest = "".join(f"<br>{escape(line)}" for line in more)
-    return _line("!" if mind else "✓", "evidence", message, language, rest)
 
 
 def _lesions(a: Analysis, language: str) -> str:

@@ -18,14 +18,16 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.analysis.analyzer import Analysis, Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.batch import run as batch
 from hcc_xai.errors import HccXaiError
-from hcc_xai.explain.methods import KINDS, METHODS, Explanation
+from hcc_xai.explain.methods import METHODS, Explanation
 from hcc_xai.files import read_lines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.language import words
+from hcc_xai.model.exact import KINDS
 from hcc_xai.model.network import MASKS
 from hcc_xai.page import texts
 from hcc_xai.page.labels import Labels
@@ -346,7 +348,7 @@ class BatchTab:
             for number, (index, a, name) in enumerate(todo):
                 if kept.enough.is_set() or turn != kept.turn:
                     return
-                found = self.analyzer.explain(replace(a), method, label=name)
+                found = self.analyzer.explain(a.forget(), method, label=name)
                 kept.heats[index, method, name] = _small(found)
                 tell((number + 1) / len(todo))
 
@@ -382,7 +384,7 @@ class BatchTab:
         value = []
         for place, index in enumerate(order):
             item, small = everything[index]
-            a = replace(small)  # whatever it works out to be drawn goes with it
+            a = small.forget()  # whatever it works out to be drawn goes with it
             name, masks = label or a.label, [layer for layer in show if layer in MASKS]
             heat = kept.heats.get((index, kind, name)) if "heatmap" in show else None
             if not a.accepted:
@@ -439,10 +441,9 @@ def shrink(answer: Analysis) -> Analysis:
         answer,
         image=image,
         frame=Frame.around(sector, size=answer.frame.size),
-        _mask_logits=answer._mask_logits.astype(np.float16),
-        _maps={kind: grid.astype(np.float16) for kind, grid in answer._maps.items()},
-        _pooled=None,
-        _hide=None,
+        mask_logits=answer.mask_logits.astype(np.float16),
+        maps={kind: grid.astype(np.float16) for kind, grid in answer.maps.items()},
+        pooled=None,
     )
 
 
@@ -464,9 +465,9 @@ def _wanted(a: Analysis, only: str) -> bool:
     if only == "stopped":
         return not a.accepted
     if only == "flagged":
-        return any(flag.severity != "info" for flag in a._flags) or not a.accepted
+        return any(flag.severity != "info" for flag in a.raised) or not a.accepted
     if only == "lesion":
-        return a.accepted and bool(replace(a).lesions)
+        return a.accepted and bool(a.forget().lesions)
     return not only or a.accepted and only in (a.label, a.band())
 
 
@@ -476,7 +477,7 @@ def _rank(one: tuple[batch.Item, Analysis], sort: str, malignant: str | None) ->
     if sort == "probability":
         first = -a.probabilities[malignant or a.label]
     elif sort == "size":
-        first = -max((x.area_px / a.sector.sum() for x in replace(a).lesions), default=0)
+        first = -max((x.area_px / a.sector.sum() for x in a.forget().lesions), default=0)
     elif sort == "sure":
         first = a.probabilities[a.label]
     return (first, item.name, a.image.frame)
@@ -487,7 +488,7 @@ def _caption(name: str, a: Analysis, language: str) -> str:
         name = f"{name} [{a.image.frame + 1}]"
     if a.accepted:
         return f"{name}: {a.headline(language)}"
-    reason = next((f.message[language] for f in a._flags if f.severity == "stop"), "")
+    reason = next((f.message[language] for f in a.raised if f.severity == "stop"), "")
     return f"{name}: {reason}"
 
 

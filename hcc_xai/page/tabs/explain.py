@@ -12,7 +12,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from hcc_xai.analysis.analyzer import Analysis, Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.animation import animate
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import HccXaiError
 from hcc_xai.explain.faithfulness import Faithfulness
 from hcc_xai.explain.methods import METHODS, Explanation, agreement
@@ -26,7 +28,6 @@ from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.tabs.explain_questions import Questions
 from hcc_xai.page.tabs.view import stem, write_picture
 from hcc_xai.page.texts import i18n, text
-from hcc_xai.reports.animation import animate
 
 MOST = 4  # side by side
 

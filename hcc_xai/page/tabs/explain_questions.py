@@ -12,8 +12,9 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.analysis.analyzer import Analysis, Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.challenges import Challenge
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain.change_of_mind import ChangeOfMind
 from hcc_xai.language import words

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.read import read
 from hcc_xai.model.network import MASKS
+from hcc_xai.reports.pictures import Look, overlay
+from hcc_xai.reports.writers import files_of
 
 if TYPE_CHECKING:
     from hcc_xai.analysis.result import Analysis
@@ -41,9 +42,10 @@ class View:
         """The kind of map that is drawn, or None."""
         return self.kind if "heatmap" in self.show else None
 
-    def draw(self, a: Analysis) -> NDArray[np.uint8]:
-        """(H, W, 3): the explained picture."""
-        return a.overlay(
+    @property
+    def look(self) -> Look:
+        """How the controls want an answer drawn."""
+        return Look(
             label=self.label,
             kind=self.drawn,
             absolute=self.scale == "absolute",
@@ -51,6 +53,10 @@ class View:
             colour_map=self.colour_map,
             show=[name for name in MASKS if name in self.show],
         )
+
+    def draw(self, a: Analysis) -> NDArray[np.uint8]:
+        """(H, W, 3): the explained picture."""
+        return overlay(a, self.look)
 
     def top(self, a: Analysis) -> float:
         """The value that is drawn at full strength."""
@@ -69,10 +75,24 @@ def write_picture(kept: Kept, name: str, pixels: NDArray[Any]) -> str:
     return kept.write(f"{stem(kept.answer)}_{name}.png", draw.png(pixels))
 
 
+def write_files(kept: Kept, formats: Sequence[str], look: Look) -> dict[str, str]:
+    """An answer in some formats (names in `reports.WRITERS`) for the visitor to fetch.
+
+    Returns:
+        "overlay", "lesion", "json" and so on -> the file's address.
+    """
+    files = files_of(kept.answer, formats, look)
+    return {
+        Path(ending).stem.lstrip("_.") or Path(ending).suffix: kept.write(
+            f"{stem(kept.answer)}{ending}", content
+        )
+        for ending, content in files.items()
+    }
+
+
 def write_json(kept: Kept) -> str:
     """The answer for the visitor to fetch: `<stem>.json`."""
-    content = json.dumps(kept.answer.to_dict(), indent=1, ensure_ascii=False)
-    return kept.write(f"{stem(kept.answer)}.json", content.encode())
+    return write_files(kept, ("json",), Look())["json"]
 
 
 def thumbnail(path: Path, name: str) -> str:

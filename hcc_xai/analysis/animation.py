@@ -11,7 +11,8 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from hcc_xai.analysis.analyzer import Analysis, Analyzer
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.result import Analysis
 
 METHOD = "layer-cam"  # it keeps its place in shallow layers, where one weight a channel says little
 _SIDE = 640  # longer side of the moving picture, pixels

@@ -1,0 +1,93 @@
+"""Where the evidence for an answer lies, and what hiding the lesion does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcc_xai.imaging.frame import Frame
+from hcc_xai.model.network import STRIDE, sector_of
+
+Mask = NDArray[np.bool_]
+PARTS = ("lesion", "liver", "rest", "outside")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where the evidence for a label lies, and what hiding the lesion does.
+
+    Attributes:
+        label: the label that is explained.
+        shares: kind of map -> share of its positive part in "lesion", "liver" (the rest of it),
+            "rest" of the sector, "outside"; they sum to one, or are all zero where the map is.
+        hidden: probability of the label, 0 to 1, with the lesion painted over. None where it was
+            not asked for or there is no lesion.
+        elsewhere: the same with as much painted over elsewhere in the liver. None where it was not
+            asked for or there is no room.
+    """
+
+    label: str
+    shares: Mapping[str, Mapping[str, float]]
+    hidden: float | None = None
+    elsewhere: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "label": self.label,
+            "shares": {kind: dict(shares) for kind, shares in self.shares.items()},
+            "hidden": self.hidden,
+            "elsewhere": self.elsewhere,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Square:
+    """An answer in the network's square of S pixels a side: what every change of the picture
+    starts from.
+
+    Attributes:
+        input: (S, S) float32, what the network saw: 0 to 1 inside the sector, -1 outside.
+        lesion: (S, S) bool, all lesions. organ: (S, S) bool, the rest of the liver.
+    """
+
+    input: NDArray[np.float32]
+    lesion: Mask
+    organ: Mask
+
+
+def parts_of(frame: Frame, lesion: Mask, over: Mapping[str, Mask]) -> dict[str, Mask]:
+    """The places that shares are given for, at the shared map's resolution.
+
+    Args:
+        lesion: (H, W) bool in the pixels of the file: the lesions that count as such.
+        over: mask -> (h, w) bool, where the network's own mask is over its threshold.
+
+    Returns:
+        One (h, w) bool for each of `PARTS`; together they cover everything once.
+    """
+    side = over["lesion"].shape[0]
+    counted = frame.shrink(lesion.astype(np.float32))
+    counted = counted.reshape(side, STRIDE, side, STRIDE).max((1, 3))
+    lesion = over["lesion"] & (counted > 0)
+    liver = over["liver"] & ~lesion
+    sector = mask_sector(frame)
+    return {
+        "lesion": lesion & sector,
+        "liver": liver & sector,
+        "rest": sector & ~lesion & ~liver,
+        "outside": ~sector,
+    }
+
+
+def mask_sector(frame: Frame) -> Mask:
+    """Where the network's map may be anything but zero, (h, w) bool."""
+    import torch
+
+    x = np.where(frame.network_sector, 0.0, -1.0).astype(np.float32)
+    inside: Mask = sector_of(torch.from_numpy(x)[None, None])[0, 0].numpy() > 0
+    return inside

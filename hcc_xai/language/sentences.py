@@ -1,0 +1,256 @@
+"""Every sentence that an answer says, in English and Spanish; written for each language, not
+translated.
+
+A language that lacks a sentence says it in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "uncalibrated": {
+        "en": "The probabilities are raw: nobody has measured yet how often this network is right when it says so.",
+        "es": "Las probabilidades no están calibradas: aún no se ha medido cuántas veces acierta la red con ellas.",
+    },
+    "kind-unchecked": {
+        "en": "Nothing has checked that this is a liver ultrasound; the network answers about any picture.",
+        "es": "No se ha comprobado que sea una ecografía hepática; la red responde ante cualquier imagen.",
+    },
+    "stale": {
+        "en": "{file} was made for other weights and is not used.",
+        "es": "{file} corresponde a otros pesos y no se utiliza.",
+    },
+    "no-liver": {
+        "en": "Hardly any liver was found in this picture, so the answer may mean nothing.",
+        "es": "Apenas se ha encontrado hígado en la imagen, así que la respuesta puede carecer de sentido.",
+    },
+    "evidence-elsewhere": {
+        "en": "Most of the evidence for this answer lies outside the liver: do not rely on it.",
+        "es": "La mayor parte de la evidencia de esta respuesta está fuera del hígado: no se fíe de ella.",
+    },
+    "lesion-ignored": {
+        "en": "Hiding the lesion hardly changes the answer: it rests on something else.",
+        "es": "Ocultar la lesión apenas cambia la respuesta: se apoya en otra cosa.",
+    },
+    "second-opinion": {
+        "en": "What was measured of the lesion speaks for “{title}” ({chance}) instead, chiefly “{word}”.",
+        "es": "Lo medido en la lesión apunta más bien a «{title}» ({chance}), sobre todo «{word}».",
+    },
+    "outline-why": {
+        "en": "Lesion {lesion}: the network gives this place {chance} for lesion; what it rests on is shown.",
+        "es": "Lesión {lesion}: la red da a este punto {chance} de ser lesión; se muestra en qué se apoya.",
+    },
+    "outline-why-not": {
+        "en": "No lesion here: the network gives this place {chance}, {below} below the {threshold} that it takes. Of what it weighs, {against} speaks against.",
+        "es": "Aquí no hay lesión: la red da a este punto {chance}, {below} por debajo del {threshold} necesario. De lo que pondera, el {against} habla en contra.",
+    },
+    "outline-dropped": {
+        "en": "The network gives this place {chance} for lesion, over the {threshold} that it takes, but the part was too small or too unsure to be called a lesion.",
+        "es": "La red da a este punto {chance} de ser lesión, por encima del {threshold} necesario, pero la parte es demasiado pequeña o dudosa para llamarla lesión.",
+    },
+    "stopped": {
+        "en": "This picture was stopped: it is unlike the liver ultrasound images that the model knows.",
+        "es": "Imagen detenida: no se parece a las ecografías hepáticas que el modelo conoce.",
+    },
+    "stopped-kind": {
+        "en": "This picture was stopped: it looks like {kind}.",
+        "es": "Imagen detenida: parece {kind}.",
+    },
+    "marked": {
+        "en": "NOT A KNOWN LIVER ULTRASOUND",
+        "es": "NO ES UNA ECOGRAFIA HEPATICA CONOCIDA",
+    },
+    "let-through": {
+        "en": "Let through by hand, though it is unlike the liver ultrasound images that the model knows: do not rely on the answer.",
+        "es": "Admitida a mano, aunque no se parece a las ecografías hepáticas que el modelo conoce: no se fíe de la respuesta.",
+    },
+    "quality-dark": {
+        "en": "The scan is very dark: what is weak in it may be missed.",
+        "es": "La imagen es muy oscura: lo tenue puede pasar inadvertido.",
+    },
+    "quality-saturated": {
+        "en": "Much of the scan is at full white: the gain was too high to tell tissue apart.",
+        "es": "Gran parte de la imagen está en blanco saturado: la ganancia impide distinguir tejidos.",
+    },
+    "quality-blurred": {
+        "en": "The scan is blurred: small lesions and edges may be missed.",
+        "es": "La imagen está borrosa: pueden perderse lesiones pequeñas y bordes.",
+    },
+    "quality-small": {
+        "en": "The scan is only a few pixels wide: sizes are rough and small lesions may be missed.",
+        "es": "La imagen tiene muy pocos píxeles: los tamaños son aproximados y pueden perderse lesiones pequeñas.",
+    },
+    "quality-cut-off": {
+        "en": "The scan is cut off at the edge of the picture: what lies beyond was not seen.",
+        "es": "La imagen está recortada en el borde: lo que queda fuera no se ha visto.",
+    },
+    "quality-colour": {
+        "en": "Colour Doppler is on: the network sees it as grey, which it was not trained on.",
+        "es": "El Doppler color está activado: la red lo ve en gris y no se entrenó con él.",
+    },
+    "quality-caliper": {
+        "en": "A caliper seems to be drawn into the scan: the network may take the mark for a sign.",
+        "es": "Parece haber un cursor de medida sobre la imagen: la red puede tomarlo por un signo.",
+    },
+    "quality-text": {
+        "en": "Text seems to be written into the scan: the network may take it for a sign.",
+        "es": "Parece haber texto escrito sobre la imagen: la red puede tomarlo por un signo.",
+    },
+    "lirads-risk-unsaid": {
+        "en": "US LI-RADS is meant for surveillance of people at risk of liver cancer: say whether this is such a study.",
+        "es": "US LI-RADS es para el seguimiento de personas con riesgo de cáncer hepático: indique si es el caso.",
+    },
+    "lirads-not-at-risk": {
+        "en": "US LI-RADS is meant only for surveillance of people at risk (cirrhosis, or chronic hepatitis B at raised risk) without known cancer.",
+        "es": "US LI-RADS solo se aplica al seguimiento de personas con riesgo (cirrosis, o hepatitis B crónica de riesgo elevado) sin cáncer conocido.",
+    },
+    "lirads-stopped": {
+        "en": "Not assessable: the model does not know this kind of picture.",
+        "es": "No valorable: el modelo no conoce este tipo de imagen.",
+    },
+    "lirads-thrombus": {
+        "en": "New thrombus in vein, as you say.",
+        "es": "Trombo nuevo en vena, según usted.",
+    },
+    "lirads-nothing": {
+        "en": "Nothing was outlined in this frame; look for yourself.",
+        "es": "No se ha delineado nada en este fotograma; compruébelo usted.",
+    },
+    "lirads-benign": {
+        "en": "All that was outlined is definitely benign, as you say.",
+        "es": "Todo lo delineado es benigno con certeza, según usted.",
+    },
+    "lirads-no-mm": {
+        "en": "Not assessable: without millimetres nobody can say what is under 10 mm. Give the spacing, or mark a known length.",
+        "es": "No valorable: sin milímetros no se sabe qué mide menos de 10 mm. Indique la escala o marque una longitud conocida.",
+    },
+    "lirads-large": {
+        "en": "An observation of {size} mm (10 or more) that is not definitely benign.",
+        "es": "Una observación de {size} mm (10 o más) que no es benigna con certeza.",
+    },
+    "lirads-small": {
+        "en": "An observation of {size} mm (under 10) that is not definitely benign.",
+        "es": "Una observación de {size} mm (menos de 10) que no es benigna con certeza.",
+    },
+    "lirads-unsure": {
+        "en": "Its outline is uncertain: {low} to {high} mm, on both sides of 10.",
+        "es": "Su contorno es incierto: de {low} a {high} mm, a ambos lados de 10.",
+    },
+    "lirads-thrombus-unsaid": {
+        "en": "New thrombus in a vein, of which you said nothing, would make it US-3.",
+        "es": "Un trombo nuevo en una vena, del que no ha dicho nada, lo haría US-3.",
+    },
+    "lirads-visualization": {
+        "en": "One frame cannot score a study; its visualization score is for you to give.",
+        "es": "Un fotograma no basta para clasificar un estudio; la puntuación de visualización la da usted.",
+    },
+    "lirads-frame": {
+        "en": "One frame cannot score a study.",
+        "es": "Un fotograma no basta para clasificar un estudio.",
+    },
+    "no-lesion": {
+        "en": "No lesion was outlined.",
+        "es": "No se ha delineado ninguna lesión.",
+    },
+    "one-lesion": {
+        "en": "1 lesion, {sizes}.",
+        "es": "1 lesión, {sizes}.",
+    },
+    "lesions": {
+        "en": "{count} lesions; the largest {sizes}.",
+        "es": "{count} lesiones; la mayor, {sizes}.",
+    },
+    "lesion-but-normal": {
+        "en": "Yet the grade says that there is no mass: look for yourself.",
+        "es": "Sin embargo, el grado dice que no hay masa: compruébelo usted.",
+    },
+    "mass-but-none": {
+        "en": "Yet no mass was outlined: look for yourself.",
+        "es": "Sin embargo, no se ha delineado ninguna masa: compruébelo usted.",
+    },
+    "set": {
+        "en": "It cannot be told apart from {others}.",
+        "es": "No se puede distinguir de {others}.",
+    },
+    "empty-set": {
+        "en": "None of the grades fits well: the model does not know.",
+        "es": "Ningún grado encaja bien: el modelo no lo sabe.",
+    },
+    "close": {
+        "en": "{other} is close behind ({value}).",
+        "es": "{other} queda cerca ({value}).",
+    },
+    "table-folders": {
+        "en": "{n} files; their folders are their labels",
+        "es": "{n} archivos; sus carpetas son sus etiquetas",
+    },
+    "table-file": {
+        "en": "file: column “{column}”",
+        "es": "archivo: columna «{column}»",
+    },
+    "table-label": {
+        "en": "label: column “{column}”",
+        "es": "etiqueta: columna «{column}»",
+    },
+    "table-mask": {
+        "en": "mask: column “{column}”",
+        "es": "máscara: columna «{column}»",
+    },
+    "table-groups": {
+        "en": "groups from: {columns}",
+        "es": "grupos según: {columns}",
+    },
+    "table-missing": {
+        "en": "left out: {n} files that are not there",
+        "es": "descartados: {n} archivos que no están",
+    },
+    "table-unknown": {
+        "en": "left out: {n} labels that the model does not know (“{label}”)",
+        "es": "descartadas: {n} etiquetas que el modelo no conoce («{label}»)",
+    },
+    "table-twice": {
+        "en": "left out: {n} files named twice (the first counts)",
+        "es": "descartados: {n} archivos repetidos (cuenta el primero)",
+    },
+    "kind-checked": {
+        "en": "looks like a liver ultrasound",
+        "es": "parece una ecografía hepática",
+    },
+    "calibrated": {
+        "en": "Calibrated: of answers with {percent}, about that share is right.",
+        "es": "Calibrada: de las respuestas con {percent}, acierta aproximadamente esa proporción.",
+    },
+    "calibrated-elsewhere": {
+        "en": "Calibrated on liver ultrasound only; for this picture the number means nothing.",
+        "es": "Calibrada solo con ecografías hepáticas; en esta imagen el número no significa nada.",
+    },
+    "shares": {
+        "en": "{lesion} in lesions, {liver} in the rest of the liver, {elsewhere} elsewhere",
+        "es": "{lesion} en lesiones, {liver} en el resto del hígado, {elsewhere} fuera",
+    },
+    "no-evidence": {
+        "en": "no evidence speaks for this answer",
+        "es": "ninguna evidencia apoya esta respuesta",
+    },
+    "hidden": {
+        "en": "hiding the lesions: {before} → {after}",
+        "es": "al ocultar las lesiones: {before} → {after}",
+    },
+    "hidden-elsewhere": {
+        "en": "hiding as much elsewhere: {before} → {after}",
+        "es": "al ocultar otro tanto: {before} → {after}",
+    },
+    "second-agrees": {
+        "en": "What was measured of the lesion speaks for the same ({chance}).",
+        "es": "Lo medido en la lesión apunta a lo mismo ({chance}).",
+    },
+    "answer": {
+        "en": "{title}, {band} ({chance})",
+        "es": "{title}, {band} ({chance})",
+    },
+    "lesion": {
+        "en": "Lesion {number}: {sizes}, confidence {chance}.",
+        "es": "Lesión {number}: {sizes}, confianza {chance}.",
+    },
+}

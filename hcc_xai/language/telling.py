@@ -1,0 +1,388 @@
+"""What an answer states: a key, values, how serious it is, and the place it speaks of; no HTML.
+
+The page, the JSON, the command line and every report say these statements. Whether one of them
+holds ("the lesion is ignored") is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hcc_xai.language import words
+from hcc_xai.language.sentences import SENTENCES
+from hcc_xai.language.words import Words
+
+# A name is given in every language; several are a tuple of such.
+Value = str | int | float | None | Words | Sequence[Words]
+
+FINDING, PASSED, DOUBT, STOP = "finding", "passed", "doubt", "stop"
+SEVERITIES = (FINDING, PASSED, DOUBT, STOP)
+
+LEAST_CHANGE = 0.1  # of a probability: hiding the lesion must move it so much, or it was ignored
+LEAST_ORGAN = 0.02  # share of the sector that the organ covers, below which there is hardly any
+MOST_ELSEWHERE = 0.5  # share of the evidence outside the organ, above which it is out of place
+CLOSE = 0.2  # probability from which the second label is named where no set was computed
+
+
+def lesion_ignored(before: float, hidden: float) -> bool:
+    """Whether hiding the lesion hardly changes the answer, so that it rests on something else.
+
+    Args:
+        before: probability of the answer, 0 to 1.
+        hidden: the same with the lesion painted over.
+    """
+    return abs(before - hidden) < LEAST_CHANGE
+
+
+def evidence_elsewhere(shares: Mapping[str, float]) -> bool:
+    """Whether most of the evidence lies outside the organ.
+
+    Args:
+        shares: part -> share of the map, 0 to 1; "rest" of the sector and "outside" of it are
+            elsewhere.
+    """
+    return shares["rest"] + shares["outside"] > MOST_ELSEWHERE
+
+
+def hardly_any_organ(share: float) -> bool:
+    """Whether the organ covers too little of the sector for the answer to mean anything.
+
+    Args:
+        share: of the sector that the organ covers, 0 to 1.
+    """
+    return share < LEAST_ORGAN
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One thing that an answer states.
+
+    Attributes:
+        key: of its sentence in `sentences.SENTENCES`, or of the flag that it repeats.
+        values: what the sentence names: numbers, words, or names in every language.
+        severity: "finding", "passed" (a check that was made and held), "doubt" or "stop".
+        place: what it speaks of: "lesion-1" and so on, "lesions", "organ", "picture", "model", or
+            None.
+        topic: which question it belongs to: "answer", "findings", "kind", "confidence",
+            "evidence", "second" (opinion), "note" or "lesion".
+        words: the sentence itself where a flag brought it, by language.
+    """
+
+    key: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    severity: str = FINDING
+    place: str | None = None
+    topic: str = "findings"
+    words: Words | None = None
+
+    def say(self, language: str = "en") -> str:
+        """The sentence in that language, in English where there is none."""
+        if self.words is not None:
+            return words.pick(self.words, language)
+        return words.say(self.key, language, **_written(self.values, language))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it, with the sentence in every language."""
+        return {
+            "key": self.key,
+            "severity": self.severity,
+            "place": self.place,
+            "topic": self.topic,
+            "values": {name: _plain(value) for name, value in self.values.items()},
+            "words": {language: self.say(language) for language in words.LANGUAGES},
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Statement:
+        """The statement that `to_dict` wrote; it says the sentence that was said then."""
+        return cls(
+            stored["key"],
+            stored["values"],
+            stored["severity"],
+            stored["place"],
+            stored["topic"],
+            stored["words"],
+        )
+
+
+class Flag(Protocol):
+    """What the model or the picture's quality brings up; see `analysis.Flag`."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def message(self) -> Words: ...
+
+
+class Sizes(Protocol):
+    """The sizes of a lesion; see `findings.Lesion`."""
+
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def diameter_px(self) -> float: ...
+    @property
+    def width_px(self) -> float: ...
+    @property
+    def diameter_mm(self) -> float | None: ...
+    @property
+    def width_mm(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Second:
+    """What a second opinion says, as far as it is told.
+
+    Attributes:
+        label: the grade that it speaks for.
+        title: that grade in words, by language.
+        chance: its probability, 0 to 1.
+        word: what speaks for it most, by language.
+        comparable: whether it tells the answer's grade apart at all.
+    """
+
+    label: str
+    title: Words
+    chance: float
+    word: Words
+    comparable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All that statements are made from. Whoever has an answer fills it in.
+
+    Attributes:
+        label: the answer. absent: the label that means "nothing there", or None.
+        titles: label -> its words by language.
+        probabilities: label -> 0 to 1.
+        band: of the answer: "green", "amber" or "red".
+        accepted: whether the gate let it through. let_through: whether a person did.
+        calibrated: whether the probabilities are. prediction_set: the labels that cannot be ruled
+            out.
+        flags: of the model and the picture.
+        lesions: largest first; None where the model outlines none at all.
+        shares: of the exact map in "lesion", "liver", "rest", "outside"; None without such parts.
+        hidden, elsewhere: probability of the answer with the lesions, and with as much elsewhere,
+            painted over; None where it was not tested.
+        second: the second opinion, where there is one.
+    """
+
+    label: str
+    absent: str | None
+    titles: Mapping[str, Words]
+    probabilities: Mapping[str, float]
+    band: str
+    accepted: bool
+    let_through: bool
+    calibrated: bool
+    prediction_set: Sequence[str]
+    flags: Sequence[Flag]
+    lesions: Sequence[Sizes] | None
+    shares: Mapping[str, float] | None
+    hidden: float | None = None
+    elsewhere: float | None = None
+    second: Second | None = None
+
+
+def statements(facts: Facts) -> tuple[Statement, ...]:
+    """All that an answer states, in the order in which it is told."""
+    if not facts.accepted:
+        return tuple(
+            Statement(f.code, {}, STOP, "picture", "kind", f.message)
+            for f in facts.flags
+            if f.severity == "stop"
+        )
+    return (
+        headline(facts),
+        *findings(facts),
+        *_trust(facts),
+        *_lesions(facts.lesions or ()),
+    )
+
+
+def headline(facts: Facts) -> Statement:
+    """The answer: grade, how sure, number."""
+    return Statement(
+        "answer",
+        {
+            "label": facts.label,
+            "title": {k: words.capital(v) for k, v in facts.titles[facts.label].items()},
+            "band": words.BANDS[facts.band],
+            "chance": facts.probabilities[facts.label],
+        },
+        topic="answer",
+        place="picture",
+    )
+
+
+def findings(facts: Facts) -> tuple[Statement, ...]:
+    """What was found, and never more than the prediction set allows."""
+    return (*_outlined(facts), *_grades(facts))
+
+
+def _outlined(facts: Facts) -> Iterator[Statement]:
+    if facts.lesions is None:
+        return
+    count = len(facts.lesions)
+    if not count:
+        yield Statement("no-lesion")
+    else:
+        key = "one-lesion" if count == 1 else "lesions"
+        yield Statement(key, {"count": count, **_sizes(facts.lesions[0])}, place="lesion-1")
+    if count and facts.label == facts.absent:
+        yield Statement("lesion-but-normal", severity=DOUBT, place="lesions")
+    if not count and facts.absent is not None and facts.label != facts.absent:
+        yield Statement("mass-but-none", severity=DOUBT)
+
+
+def _grades(facts: Facts) -> Iterator[Statement]:
+    if facts.calibrated and not facts.prediction_set:
+        yield Statement("empty-set", severity=DOUBT)
+    others = tuple(facts.titles[k] for k in facts.prediction_set if k != facts.label)
+    if facts.calibrated and others:
+        yield Statement("set", {"others": others}, DOUBT)
+    elif not facts.calibrated:
+        second = max(
+            (k for k in facts.probabilities if k != facts.label),
+            key=lambda k: facts.probabilities[k],
+        )
+        if facts.probabilities[second] > CLOSE:
+            title = {x: words.capital(t) for x, t in facts.titles[second].items()}
+            chance = facts.probabilities[second]
+            yield Statement("close", {"other": title, "value": chance}, DOUBT)
+
+
+# Flags that belong to a topic of their own; the others are notes.
+_TOPICS = {
+    "kind-unchecked": "kind",
+    "let-through": "kind",
+    "uncalibrated": "confidence",
+    "evidence-elsewhere": "evidence",
+}
+
+
+def _trust(facts: Facts) -> Iterator[Statement]:
+    """Why it may be believed, and why not."""
+    flags = {flag.code: flag for flag in facts.flags}
+
+    def repeated(code: str, place: str) -> Statement:
+        topic = _TOPICS.get(code, "note")
+        return Statement(code, {}, DOUBT, place, topic, flags[code].message)
+
+    if facts.let_through:
+        yield repeated("let-through", "picture")
+        yield Statement("calibrated-elsewhere", {}, DOUBT, "model", "confidence")
+    else:
+        if "kind-unchecked" in flags:
+            yield repeated("kind-unchecked", "picture")
+        else:
+            yield Statement("kind-checked", {}, PASSED, "picture", "kind")
+        if "uncalibrated" in flags:
+            yield repeated("uncalibrated", "model")
+        else:
+            percent = facts.probabilities[facts.label]
+            yield Statement("calibrated", {"percent": percent}, PASSED, "model", "confidence")
+    yield from _evidence(facts)
+    if "evidence-elsewhere" in flags:
+        yield repeated("evidence-elsewhere", "organ")
+    yield from _tested(facts)
+    yield from second_opinion(facts.second, facts.label)
+    for code in flags:
+        if code not in _TOPICS:
+            yield repeated(code, "organ" if code == "no-liver" else "picture")
+
+
+def _evidence(facts: Facts) -> Iterator[Statement]:
+    shares = facts.shares
+    if shares is None:
+        return
+    if not any(shares.values()):
+        yield Statement("no-evidence", {}, FINDING, "picture", "evidence")
+        return
+    elsewhere = shares["rest"] + shares["outside"]
+    values = {"lesion": shares["lesion"], "liver": shares["liver"], "elsewhere": elsewhere}
+    yield Statement("shares", values, FINDING, "lesions", "evidence")
+
+
+def _tested(facts: Facts) -> Iterator[Statement]:
+    """What hiding the lesions does, where it was tried."""
+    if facts.hidden is None:
+        return
+    before = facts.probabilities[facts.label]
+    ignored = lesion_ignored(before, facts.hidden)
+    severity = DOUBT if ignored else PASSED
+    values = {"before": before, "after": facts.hidden}
+    yield Statement("hidden", values, severity, "lesions", "evidence")
+    if facts.elsewhere is not None:
+        values = {"before": before, "after": facts.elsewhere}
+        yield Statement("hidden-elsewhere", values, FINDING, "organ", "evidence")
+    if ignored:
+        yield Statement("lesion-ignored", {}, DOUBT, "lesions", "evidence")
+
+
+def second_opinion(second: Second | None, label: str) -> Iterator[Statement]:
+    """Whether the second opinion speaks for the answer, or what it speaks for instead.
+
+    Args:
+        label: the answer.
+    """
+    if second is None or not second.comparable:
+        return
+    if second.label == label:
+        values: dict[str, Value] = {"chance": second.chance}
+        yield Statement("second-agrees", values, PASSED, "lesion-1", "second")
+    else:
+        values = {"title": second.title, "chance": second.chance, "word": second.word}
+        yield Statement("second-opinion", values, DOUBT, "lesion-1", "second")
+
+
+def _lesions(lesions: Sequence[Sizes]) -> Iterator[Statement]:
+    for number, lesion in enumerate(lesions, 1):
+        values = {"number": number, "chance": lesion.confidence, **_sizes(lesion)}
+        yield Statement("lesion", values, FINDING, f"lesion-{number}", "lesion")
+
+
+def _sizes(lesion: Sizes) -> dict[str, Value]:
+    if lesion.diameter_mm is not None and lesion.width_mm is not None:
+        return {"diameter": lesion.diameter_mm, "width": lesion.width_mm, "unit": "mm"}
+    return {"diameter": lesion.diameter_px, "width": lesion.width_px, "unit": "px"}
+
+
+_PERCENT = ("lesion", "liver", "elsewhere")  # values that are written as a share of a hundred
+
+
+def _written(values: Mapping[str, Value], language: str) -> dict[str, object]:
+    """Values as a reader of that language writes them."""
+    text: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, float):
+            share = f"{round(100 * value)} %"
+            text[name] = share if name in _PERCENT else words.number(value, language)
+        elif isinstance(value, Mapping):
+            text[name] = words.pick(value, language)
+        elif isinstance(value, str | int) or value is None:
+            text[name] = value
+        else:
+            text[name] = ", ".join(words.pick(one, language) for one in value)
+    diameter, width = values.get("diameter"), values.get("width")
+    if isinstance(diameter, float) and isinstance(width, float):
+        text["sizes"] = words.sizes(diameter, width, str(values["unit"]), language)
+    return text
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, str | int | float) or value is None:
+        return value
+    return [dict(one) for one in value]
+
+
+def known_keys() -> frozenset[str]:
+    """The keys of all sentences that a statement may say."""
+    return frozenset(SENTENCES)
