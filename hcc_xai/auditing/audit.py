@@ -523,7 +523,7 @@ def _of(row: Row, name: str, positive: str) -> float | None:
     return None if found is None else float(found)
 
 
-def _overall(rows: Sequence[Row], name: str, positive: str) -> Row:
+def _overall(rows: Sequence[Row], name: str, positive: str) -> stats.FigureRow:
     n = len(rows)
     draws = stats.draws(n, resamples=_DRAWS)
     if name == "auroc":
@@ -650,7 +650,7 @@ def _worst(groups: Sequence[Row]) -> Row | None:
 
 def _shortcuts(rows: Sequence[Row], positive: str) -> list[Row]:
     """What the frame alone, and the size alone, would reach; and what every change does."""
-    found = []
+    found: list[Row] = []
     truth, score = _scores(rows, positive)
     draws = stats.draws(len(rows), resamples=_DRAWS)
     model = stats.figure(stats.auroc(score, truth, draws), len(rows)).to_dict()
@@ -662,12 +662,12 @@ def _shortcuts(rows: Sequence[Row], positive: str) -> list[Row]:
         guess = _cross_validated(x, truth)
         if guess is not None:
             figure = stats.figure(stats.auroc(guess, truth, draws), len(rows)).to_dict()
-            caught = (figure["low"] or 0) > 0.6 and (figure["value"] or 0) > (model["value"] or 0)
-            found.append({"name": name, "kind": "baseline", **figure, "caught": caught})
+            speaks = (figure["low"] or 0) > 0.6 and (figure["value"] or 0) > (model["value"] or 0)
+            found.append({"name": name, "kind": "baseline", **figure, "caught": speaks})
     challenges = [r["challenges"] for r in rows]
     caught = fired(challenges)
-    for name, figure in tally(challenges).items():
-        found.append({"name": name, "kind": "change", **figure, "caught": name in caught})
+    for name, change in tally(challenges).items():
+        found.append({"name": name, "kind": "change", **change, "caught": name in caught})
     for name, steps in tally_steps([r["steps"] for r in rows]).items():
         found.append({"name": name, "kind": "steps", "steps": steps, "caught": False})
     return found
