@@ -28,7 +28,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from hcc_xai.analysis.analyzer import Analyzer, pick_device
-from hcc_xai.dataset.folder import LESION, Record, Sample, cached_samples, plain, sampling_weights
+from hcc_xai.dataset.folder import LESION, Record
+from hcc_xai.dataset.samples import Sample, cached_samples, plain, sampling_weights
 from hcc_xai.errors import ArgumentError, DataError, unknown
 from hcc_xai.explain.methods import KINDS
 from hcc_xai.imaging import draw
