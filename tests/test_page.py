@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -869,7 +870,7 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_audit_says_what_it_understood_and_then_runs(
     tiny: Analyzer, reviewed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    monkeypatch.setattr(auditing, "audit", partial(auditing.audit, resamples=20))
     with gr.Blocks(analytics_enabled=False):
         tab = AuditTab(tiny, Labels(), gr.Radio())
     assert "put away" in list(tab.run(VISITOR, "en", []))[-1][tab.progress]
@@ -896,7 +897,7 @@ def test_an_audit_says_what_it_understood_and_then_runs(
 def test_an_audit_against_another_bundle_of_those_offered(
     tmp_path: Path, reviewed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    monkeypatch.setattr(auditing, "audit", partial(auditing.audit, resamples=20))
     mine, other = make_tiny(tmp_path / "mine"), make_tiny(tmp_path / "other", seed=1)
     elsewhere = make_tiny(tmp_path / "far" / "third", seed=2)
     (tmp_path / "empty").mkdir()
@@ -922,7 +923,7 @@ def test_an_audit_against_another_bundle_of_those_offered(
 def test_audit_answers_programs(
     client: Client, reviewed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    monkeypatch.setattr(auditing, "audit", partial(auditing.audit, resamples=20))
     found, page = client.predict([handle_file(reviewed)], ["site"], api_name="/audit")
     assert found["about"]["images"] == 6 and found["about"]["columns"] == ["site"]
     assert "By group" in Path(page).read_text(encoding="utf-8")

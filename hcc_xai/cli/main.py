@@ -608,8 +608,9 @@ def _audit(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from hcc_xai.analysis.analyzer import load
-    from hcc_xai.auditing.audit import audit, read_table
-    from hcc_xai.auditing.document import worst_said
+    from hcc_xai.auditing.audit import audit
+    from hcc_xai.auditing.table import read_table
+    from hcc_xai.auditing.terms import worst_said
     from hcc_xai.evaluation.evaluate import fold_bundles
 
     options.out.mkdir(parents=True, exist_ok=True)

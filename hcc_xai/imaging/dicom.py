@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NO_PIXELS = "This DICOM file holds no picture (it may be a report, a plan or a folder listing)."
 FILM = "This DICOM file holds a film (MPEG, H.264 or H.265); export it as single pictures."
 
+DICOM_ENDINGS = (".dcm",)
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 

@@ -19,6 +19,7 @@ from hcc_xai.imaging.image import (
     too_large,
 )
 
+RASTER_ENDINGS = (".jpg", ".png", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from hcc_xai.errors import HccXaiError, ImageError, SpacingError
-from hcc_xai.imaging.dicom import FILM, NO_PIXELS, read_dicom
+from hcc_xai.imaging.dicom import DICOM_ENDINGS, FILM, NO_PIXELS, read_dicom
 from hcc_xai.imaging.image import (
     CUT_SHORT,
     DAMAGED,
@@ -32,11 +32,13 @@ from hcc_xai.imaging.image import (
     choose_frame,
     render,
 )
-from hcc_xai.imaging.raster import read_raster
+from hcc_xai.imaging.raster import RASTER_ENDINGS, read_raster
 
 __all__ = ["Image", "Reader", "Region", "Source", "Spacing", "READERS", "read", "decode", "sniff"]
-__all__ += ["MAX_BYTES", "KINDS", "CUT_SHORT", "DAMAGED", "EVEN", "FILM", "NO_PIXELS"]
+__all__ += ["ENDINGS", "MAX_BYTES", "KINDS", "CUT_SHORT", "DAMAGED", "EVEN", "FILM", "NO_PIXELS"]
 
+# How the names of pictures end, the commonest first: for names that are given without an ending.
+ENDINGS = (*RASTER_ENDINGS, *DICOM_ENDINGS)
 MAX_BYTES = 512 * 2**20  # of a file, and of a deflated one when inflated
 
 KINDS = "a PNG, JPEG, TIFF, BMP, WebP, GIF or DICOM file"

@@ -13,10 +13,32 @@ _MODEL: dict[str, str] = {}
 _EXPLAIN: dict[str, str] = {}
 _ANALYSIS: dict[str, str] = {}
 _BATCH: dict[str, str] = {}
-_DATASET: dict[str, str] = {}
+_DATASET: dict[str, str] = {
+    "data-outline-unreadable": "{path} no existe o no es una imagen.",
+}
 _TRAINING: dict[str, str] = {}
 _EVALUATION: dict[str, str] = {}
-_AUDITING: dict[str, str] = {}
+_AUDITING: dict[str, str] = {
+    "audit-table-missing": "No se encuentra {path}.",
+    "audit-table-no-index": (
+        "En {path} no hay ni un index.csv ni una carpeta con el nombre de una etiqueta ({labels})."
+    ),
+    "audit-table-not-utf-8": "{name} no es un CSV en UTF-8.",
+    "audit-table-no-file": (
+        "{name} no tiene columna con el archivo (se ha buscado {wanted}); columnas que tiene: "
+        "{columns_es}."
+    ),
+    "audit-table-no-label": (
+        "{name} no tiene columna con la etiqueta (se ha buscado {wanted}); columnas que tiene: "
+        "{columns_es}."
+    ),
+    "audit-table-no-row": "{name}: no se puede usar ninguna fila; {why_es}.",
+    "audit-unknown-column": "No hay ninguna columna {columns}; las que hay son {known}.",
+    "audit-other-labels": "El otro modelo tiene otras etiquetas; no se pueden comparar.",
+    "audit-nothing-read": "No se ha podido leer ninguna imagen: {why_es}",
+    "audit-mask-unreadable": "no se puede leer la máscara {name}.",
+    "audit-mask-size": "la máscara {name} mide {got} y su imagen {wanted}.",
+}
 _PAGE: dict[str, str] = {}
 SPANISH: dict[str, str] = {
     **_IMAGING,

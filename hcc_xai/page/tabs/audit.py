@@ -14,7 +14,10 @@ import gradio as gr
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.auditing import audit as auditing
-from hcc_xai.auditing.document import column, summary
+from hcc_xai.auditing.document import summary
+from hcc_xai.auditing.measure import OWN
+from hcc_xai.auditing.table import Table, read_table
+from hcc_xai.auditing.terms import column
 from hcc_xai.batch import run as batch
 from hcc_xai.errors import DataError, HccXaiError
 from hcc_xai.page import texts
@@ -30,7 +33,7 @@ _VISITORS = 4  # whose tables are remembered; the oldest go first
 @dataclass
 class _Kept:
     folder: Path
-    table: auditing.Table
+    table: Table
     found: auditing.Audit | None = None  # once it ran
 
 
@@ -99,7 +102,7 @@ class AuditTab:
         }
         try:
             source = unpack(paths or (), folder)
-            found = auditing.read_table(source, self.analyzer.config.network.labels)
+            found = read_table(source, self.analyzer.config.network.labels)
         except HccXaiError as error:
             shutil.rmtree(folder, ignore_errors=True)
             return off | {self.progress: say(texts.error(str(error), language), bad=True)}
@@ -110,7 +113,7 @@ class AuditTab:
             self.told: _understood(found, language),
             self.by: gr.update(
                 choices=_columns(found, language),
-                value=list(found.columns or auditing.OWN),
+                value=list(found.columns or OWN),
                 visible=True,
             ),
             self.go: gr.update(interactive=True),
@@ -168,13 +171,13 @@ class AuditTab:
         self.visitors.drop(str(request.session_hash))
 
 
-def _columns(table: auditing.Table, language: str) -> list[tuple[str, str]]:
+def _columns(table: Table, language: str) -> list[tuple[str, str]]:
     """What groups can be made of: in words, and by name."""
-    names = (*table.columns, *(c for c in auditing.OWN if c not in table.columns))
+    names = (*table.columns, *(c for c in OWN if c not in table.columns))
     return [(column(name, language), name) for name in names]
 
 
-def _understood(table: auditing.Table, language: str) -> str:
+def _understood(table: Table, language: str) -> str:
     lines = "".join(f"<li>{escape(line[language])}</li>" for line in table.said)
     return f"<h3>{text('audit-understood', language)}</h3><ul>{lines}</ul>"
 
