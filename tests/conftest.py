@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,10 +21,33 @@ LABELS = ("normal", "benign", "malignant")
 _WIDE = "\n".join("|" + f" {cell} |" * 12 for cell in ("frame", "---", "1024x768"))  # a table
 
 
-def make_tiny(folder: Path, *, seed: int = 0) -> Path:
+@dataclass(frozen=True)
+class Shape:
+    """What bundles of different kinds of picture differ in.
+
+    Attributes:
+        labels: of the grades. masks: of the outlines. target, organ: among the masks, or None.
+    """
+
+    labels: tuple[str, ...] = LABELS
+    masks: tuple[str, ...] = ("liver", "lesion")
+    target: str | None = "lesion"
+    organ: str | None = "liver"
+
+
+def make_tiny(folder: Path, *, seed: int = 0, shape: Shape = Shape()) -> Path:
     """A bundle with random weights, quick to run; it outlines and grades, but knows nothing."""
     torch.manual_seed(seed)
-    network = Network(NetworkConfig(trunk="mobilenetv3_small_050", size=96, channels=16))
+    network = Network(
+        NetworkConfig(
+            trunk="mobilenetv3_small_050",
+            size=96,
+            channels=16,
+            labels=shape.labels,
+            masks=shape.masks,
+            target=shape.target,
+        )
+    )
     scans = [make(random_spec(s, shape=(120, 160))).pixels for s in range(6)]
     frames = [Frame.around(find_sector(s), size=96) for s in scans]
     inputs = [f.to_network(s[..., 0] / 255.0) for f, s in zip(frames, scans, strict=True)]
@@ -37,13 +61,16 @@ def make_tiny(folder: Path, *, seed: int = 0) -> Path:
         # Outline something of every phantom: half of it as liver, a sixth as lesion.
         masks = network.eval()(x).masks
         seen = (sector_of(x) > 0)[:, 0]
-        for index, share in enumerate((0.5, 0.16)):
+        for index, name in enumerate(shape.masks):
+            share = 0.16 if name == shape.target else 0.5
             network.mask_head.bias[index] -= masks[:, index][seen].quantile(1 - share)
     config = BundleConfig(
         name="tiny",
         network=network.config,
-        titles={name: {"en": f"{name} (test)", "es": f"{name} (prueba)"} for name in LABELS},
+        titles={name: {"en": f"{name} (test)", "es": f"{name} (prueba)"} for name in shape.labels},
         licence="cc0-1.0",
+        malignant="malignant" if "malignant" in shape.labels else None,
+        **({} if shape == Shape() else {"format": 2, "kind": "test", "organ": shape.organ}),
         scales={"grad-cam++": 0.5, "contribution": 0.01},
     )
     return save_bundle(

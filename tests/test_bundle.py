@@ -224,8 +224,8 @@ def change_config(folder: Path, **changes: Any) -> None:
 GOOD = tiny_config().to_dict()
 CONFIG_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "unknown key 'colour'; known: name, network"),
-    ({"format": 2}, "is of format 2, and this version reads up to 1; install a newer version"),
-    ({"format": 2, "shape": 3}, "is of format 2"),
+    ({"format": 3}, "is of format 3, and this version reads up to 2; install a newer version"),
+    ({"format": 3, "shape": 3}, "is of format 3"),
     ({"format": "one"}, "format is 'one'"),
     ({"network": KeyError}, "describes no network, so this is not a bundle"),
     ({"titles": KeyError}, "key 'titles' is missing"),
@@ -839,4 +839,4 @@ def test_the_names_are_those_of_the_contract() -> None:
         "neighbours.safetensors",
         "metrics.json",
     )
-    assert FORMAT == 1
+    assert FORMAT == 2

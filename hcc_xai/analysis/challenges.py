@@ -79,7 +79,7 @@ class Scene:
         self.frame = answer.frame
         self.grey: Grey = answer.image.grey
         self.sector, self.lesions = answer.sector, answer.lesions
-        self.lesion, self.liver = answer.masks["lesion"], answer.masks["liver"]
+        self.lesion, self.liver = answer.target_mask, answer.organ_mask
         rows, cols = np.nonzero(self.sector)
         self.top, self.bottom = int(rows.min()), int(rows.max())
         self.width = int(np.ptp(cols)) + 1

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.imaging.frame import Frame
+from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.network import STRIDE, sector_of
 
 Mask = NDArray[np.bool_]
-PARTS = ("lesion", "liver", "rest", "outside")
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Evidence:
 
     Attributes:
         label: the label that is explained.
-        shares: kind of map -> share of its positive part in "lesion", "liver" (the rest of it),
-            "rest" of the sector, "outside"; they sum to one, or are all zero where the map is.
+        shares: kind of map -> share of its positive part in the target ("lesion"), the rest of the
+            organ ("liver"), the "rest" of the sector, and "outside" of it; they sum to one, or are
+            all zero where the map is.
         hidden: probability of the label, 0 to 1, with the lesion painted over. None where it was
             not asked for or there is no lesion.
         elsewhere: the same with as much painted over elsewhere in the liver. None where it was not
@@ -52,7 +53,8 @@ class Square:
 
     Attributes:
         input: (S, S) float32, what the network saw: 0 to 1 inside the sector, -1 outside.
-        lesion: (S, S) bool, all lesions. organ: (S, S) bool, the rest of the liver.
+        lesion: (S, S) bool, all lesions.
+        organ: (S, S) bool, the rest of the organ; of the sector where the bundle has none.
     """
 
     input: NDArray[np.float32]
@@ -60,28 +62,34 @@ class Square:
     organ: Mask
 
 
-def parts_of(frame: Frame, lesion: Mask, over: Mapping[str, Mask]) -> dict[str, Mask]:
+def parts_of(
+    frame: Frame, target: Mask, over: Mapping[str, Mask], config: BundleConfig
+) -> dict[str, Mask]:
     """The places that shares are given for, at the shared map's resolution.
 
     Args:
-        lesion: (H, W) bool in the pixels of the file: the lesions that count as such.
+        frame: where the picture was scanned.
+        target: (H, W) bool in the pixels of the file: the lesions that count as such.
         over: mask -> (h, w) bool, where the network's own mask is over its threshold.
+        config: says which mask is the target, and which the organ around it.
 
     Returns:
-        One (h, w) bool for each of `PARTS`; together they cover everything once.
+        Name -> (h, w) bool: the target and the rest of the organ by their masks' names, where the
+        bundle has them; "rest" of the sector; "outside". Together they cover everything once.
     """
-    side = over["lesion"].shape[0]
-    counted = frame.shrink(lesion.astype(np.float32))
-    counted = counted.reshape(side, STRIDE, side, STRIDE).max((1, 3))
-    lesion = over["lesion"] & (counted > 0)
-    liver = over["liver"] & ~lesion
     sector = mask_sector(frame)
-    return {
-        "lesion": lesion & sector,
-        "liver": liver & sector,
-        "rest": sector & ~lesion & ~liver,
-        "outside": ~sector,
-    }
+    parts: dict[str, Mask] = {}
+    free = np.ones_like(sector)
+    if config.network.target is not None:
+        side = len(sector)
+        counted = frame.shrink(target.astype(np.float32))
+        counted = counted.reshape(side, STRIDE, side, STRIDE).max((1, 3))
+        lesion = over[config.network.target] & (counted > 0)
+        parts[config.network.target], free = lesion & sector, free & ~lesion
+    if config.organ is not None:
+        organ = over[config.organ] & free
+        parts[config.organ], free = organ & sector, free & ~organ
+    return {**parts, "rest": sector & free, "outside": ~sector}
 
 
 def mask_sector(frame: Frame) -> Mask:

@@ -166,6 +166,8 @@ def explain_outline(
     Args:
         point: (row, column) in pixels of the file.
     """
+    if answer.target is None:
+        raise ArgumentError("no-outlines", "this model outlines nothing that could be explained")
     network = network_of(model, "an outline's explanation")
     layer = layer or outline_layer(network)
     if layer not in layers(network):
@@ -197,8 +199,8 @@ def explain_outline(
         resolution=(grid.shape[0], grid.shape[1]),
         point=(row, col),
         lesion=number,
-        probability=float(answer.mask_probabilities["lesion"][row, col]),
-        threshold=answer.config.mask_thresholds["lesion"],
+        probability=float(answer.mask_probabilities[answer.target][row, col]),
+        threshold=answer.config.mask_thresholds[answer.target],
     )
 
 

@@ -30,7 +30,6 @@ from hcc_xai.language.telling import Statement
 from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.exact import KINDS
 from hcc_xai.model.neighbours import Neighbour
-from hcc_xai.model.network import MASKS
 from hcc_xai.model.second_opinion import GlassBox, Opinion, values_of
 from hcc_xai.reports import pictures, writers
 from hcc_xai.reports.pictures import Look
@@ -168,20 +167,40 @@ class Analysis:
         """Mask -> (H, W) float32 in the pixels of the file, -20 outside the sector."""
         return {
             name: self.frame.to_file(m, fill=-20.0)
-            for name, m in zip(MASKS, self.mask_logits, strict=True)
+            for name, m in zip(self.config.network.masks, self.mask_logits, strict=True)
         }
 
     @cached_property
     def masks(self) -> dict[str, NDArray[np.bool_]]:
-        """ "liver" and "lesion", (H, W) bool; the liver includes its lesions, specks are left
-        out."""
-        lesion = np.zeros(self.image.shape, bool)
+        """The bundle's masks ("liver" and "lesion"), (H, W) bool; the organ includes its lesions,
+        specks are left out."""
+        lesion, masks = self.target_mask, {}
+        for name in self.config.network.masks:
+            if name == self.target:
+                masks[name] = lesion
+            elif name == self.config.organ:
+                masks[name] = whole_organ(self._over(name) | lesion) & self.sector | lesion
+            else:
+                masks[name] = self._over(name) & self.sector
+        return masks
+
+    @property
+    def target(self) -> str | None:
+        """The mask that lesions come from, or None."""
+        return self.config.network.target
+
+    @cached_property
+    def target_mask(self) -> NDArray[np.bool_]:
+        """(H, W) bool: all lesions; empty where the bundle outlines none."""
+        target = np.zeros(self.image.shape, bool)
         for each in self.lesions:
-            lesion |= each.mask
-        return {
-            "liver": whole_organ(self._over("liver") | lesion) & self.sector | lesion,
-            "lesion": lesion,
-        }
+            target |= each.mask
+        return target
+
+    @property
+    def organ_mask(self) -> NDArray[np.bool_]:
+        """(H, W) bool: the organ with its lesions; the sector where the bundle has no organ."""
+        return self.sector if self.config.organ is None else self.masks[self.config.organ]
 
     def _over(self, name: str) -> NDArray[np.bool_]:
         over: NDArray[np.bool_] = self.mask_logits_in_file[name] > self.config.mask_logit(name)
@@ -189,7 +208,7 @@ class Analysis:
 
     @cached_property
     def mask_probabilities(self) -> dict[str, NDArray[np.float32]]:
-        """ "liver" and "lesion", (H, W) float32; zero outside the sector."""
+        """Mask -> (H, W) float32, 0 to 1; zero outside the sector."""
         return {
             k: np.where(self.sector, 1 / (1 + np.exp(-v)), 0).astype(np.float32)
             for k, v in self.mask_logits_in_file.items()
@@ -197,10 +216,12 @@ class Analysis:
 
     @cached_property
     def lesions(self) -> tuple[Lesion, ...]:
-        """The lesions that are sure enough, largest first."""
+        """The lesions that are sure enough, largest first; none where the bundle has no target."""
+        if self.target is None:
+            return ()
         return find_lesions(
-            self.mask_logits_in_file["lesion"],
-            self._over("lesion"),
+            self.mask_logits_in_file[self.target],
+            self._over(self.target),
             self.sector,
             least_share=self.config.least_lesion_share,
             outlines=self.outlines,
@@ -210,8 +231,8 @@ class Analysis:
     @cached_property
     def square(self) -> Square:
         """The answer in the network's square."""
-        lesion = self.frame.shrink_mask(self.masks["lesion"])
-        organ = self.frame.shrink_mask(self.masks["liver"]) & ~lesion
+        lesion = self.frame.shrink_mask(self.target_mask)
+        organ = self.frame.shrink_mask(self.organ_mask) & ~lesion
         return Square(self.square_input, lesion, organ)
 
     @cached_property
@@ -274,8 +295,8 @@ class Analysis:
 
     @cached_property
     def shares(self) -> dict[str, dict[str, float]]:
-        """Kind of map -> share of its positive part in "lesion", "liver", "rest" of the sector and
-        "outside", of the answer's maps."""
+        """Kind of map -> share of its positive part in the target ("lesion"), the rest of the organ
+        ("liver"), the "rest" of the sector and "outside", of the answer's maps."""
         return self.shares_of(self.label)
 
     def shares_of(self, label: str) -> dict[str, dict[str, float]]:
@@ -284,9 +305,9 @@ class Analysis:
 
     @cached_property
     def _parts(self) -> dict[str, NDArray[np.bool_]]:
-        grids = zip(MASKS, self.mask_logits, strict=True)
+        grids = zip(self.config.network.masks, self.mask_logits, strict=True)
         over = {name: grid > self.config.mask_logit(name) for name, grid in grids}
-        return parts_of(self.frame, self.masks["lesion"], over)
+        return parts_of(self.frame, self.target_mask, over, self.config)
 
     # -- what it states ---------------------------------------------------------------------------
 
@@ -298,10 +319,11 @@ class Analysis:
         def warn(code: str) -> None:
             flags.append(Flag(code, "warning", words.both(code)))
 
-        if telling.hardly_any_organ(self.masks["liver"].sum() / self.sector.sum()):
-            warn("no-liver")
-        if telling.evidence_elsewhere(self.shares["contribution"]):
-            warn("evidence-elsewhere")
+        if self.config.organ is not None:
+            if telling.hardly_any_organ(self.organ_mask.sum() / self.sector.sum()):
+                warn("no-liver")
+            if telling.evidence_elsewhere(self.shares["contribution"]):
+                warn("evidence-elsewhere")
         for name in faults(measure_quality(self.image.pixels, self.sector)):
             warn(f"quality-{name}")
         return tuple(flags)
@@ -333,12 +355,20 @@ class Analysis:
             calibrated=self.calibrated,
             prediction_set=self.prediction_set,
             flags=self.flags,
-            lesions=self.lesions,
-            shares=self.shares["contribution"],
+            lesions=None if self.target is None else self.lesions,
+            shares=self._told_shares(),
             hidden=self.evidence.hidden,
             elsewhere=self.evidence.elsewhere,
             second=self._second() if second else None,
         )
+
+    def _told_shares(self) -> dict[str, float] | None:
+        target, organ = self.target, self.config.organ
+        if target is None or organ is None:
+            return None
+        own = self.shares["contribution"]
+        rest = {part: own[part] for part in ("rest", "outside")}
+        return {"lesion": own[target], "liver": own[organ], **rest}
 
     def title(self, label: str | None = None, language: str = "en") -> str:
         """A label in words."""
@@ -372,9 +402,8 @@ class Analysis:
         if not 1 <= lesion <= len(self.lesions):
             raise ArgumentError(f"lesion {lesion} is not there; there are {len(self.lesions)}")
         if lesion not in self._descriptions:
-            grey, liver = self.image.grey, self.masks["liver"]
             self._descriptions[lesion] = describe(
-                grey, self.sector, liver, self.lesions[lesion - 1]
+                self.image.grey, self.sector, self.organ_mask, self.lesions[lesion - 1]
             )
         return self._descriptions[lesion]
 
@@ -476,7 +505,7 @@ class Analysis:
         absolute: bool = True,
         opacity: float = 0.6,
         colour_map: str = "inferno",
-        show: Sequence[str] = MASKS,
+        show: Sequence[str] | None = None,
     ) -> NDArray[np.uint8]:
         """The explained picture, (H, W, 3) uint8; `reports.pictures.Look` says what each option
         does."""
@@ -497,7 +526,7 @@ class Analysis:
         absolute: bool = True,
         opacity: float = 0.6,
         colour_map: str = "inferno",
-        show: Sequence[str] = MASKS,
+        show: Sequence[str] | None = None,
     ) -> NDArray[np.uint8]:
         """The scan with the map of an explanation, (H, W, 3) uint8; `reports.pictures.Look` says
         what each option does."""

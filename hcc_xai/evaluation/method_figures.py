@@ -269,7 +269,7 @@ def stages(network: Network) -> list[tuple[str, list[nn.Module]]]:
     third = -(-len(blocks) // 3)
     low, middle, high = blocks[:third], blocks[third : 2 * third], blocks[2 * third :]
     return [
-        ("heads", [network.grade_head, network.mask_head]),
+        ("heads", [m for m in (network.grade_head, network.mask_head) if m is not None]),
         ("decoder", [network.last, network.merge, network.lateral]),
         ("trunk, last third", high),
         ("trunk, middle", middle),

@@ -167,7 +167,9 @@ class _Score(nn.Module):
         task = self.task
         if task.region is not None:
             inside = torch.from_numpy(task.region).to(self.seen.device)
-            return out.masks[:, 1][:, inside].mean(1, keepdim=True)
+            config = self.network.config
+            index = config.masks.index(config.target or "")
+            return out.masks[:, index][:, inside].mean(1, keepdim=True)
         score = out.logits[:, task.index, None]
         return score if task.against is None else score - out.logits[:, task.against, None]
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hcc_xai.errors import ArgumentError, unknown
 
 COLOURS = {"lesion": (230, 159, 0), "liver": (86, 180, 233)}
+OTHER_COLOUR = (204, 121, 167)  # of masks with another name
 BAND_COLOURS = {"green": "#009E73", "amber": "#E69F00", "red": "#D55E00"}
 COLOUR_MAPS = ("inferno", "viridis", "cividis", "magma")  # for maps that are not negative
 SIGNED_MAP = (
@@ -124,14 +125,13 @@ def overlay(
     lines: Sequence[NDArray[np.bool_]] = (),
     **heat_options: Any,
 ) -> NDArray[np.uint8]:
-    """The explained picture: scan, heatmap if any, outlines of the given masks (liver under
-    lesion), dotted ones of `lines`."""
+    """The explained picture: scan, heatmap if any, outlines of the given masks (the last on top),
+    dotted ones of `lines`."""
     shown = hide_outside(pixels, sector)
     if heat is not None:
         shown = add_heat(shown, heat, **heat_options)
-    for name in ("liver", "lesion"):
-        if name in masks:
-            shown = add_outline(shown, masks[name], COLOURS[name])
+    for name, mask in masks.items():
+        shown = add_outline(shown, mask, COLOURS.get(name, OTHER_COLOUR))
     for line in lines:
         shown = add_dots(shown, line, COLOURS["lesion"])
     return shown

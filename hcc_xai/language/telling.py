@@ -166,7 +166,8 @@ class Facts:
             out.
         flags: of the model and the picture.
         lesions: largest first; None where the model outlines none at all.
-        shares: of the exact map in "lesion", "liver", "rest", "outside"; None without such parts.
+        shares: of the exact map in "lesion", "liver" (the rest of the organ), "rest", "outside";
+            None where the model outlines no lesions, or no organ.
         hidden, elsewhere: probability of the answer with the lesions, and with as much elsewhere,
             painted over; None where it was not tested.
         second: the second opinion, where there is one.

@@ -13,8 +13,8 @@ import numpy as np
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.model.network import MASKS, NetworkConfig
 
-FORMAT = 1  # of config.json; a bundle of a newer one is refused
-LANGUAGES = ("en", "es")
+FORMAT = 2  # of config.json; a bundle of a newer one is refused
+LIVER = "liver-ultrasound"  # the kind of all bundles of format 1
 _LARGEST_INPUT = 1024  # pixels; a config cannot ask for more memory than that
 
 
@@ -25,7 +25,9 @@ class BundleConfig:
     Attributes:
         name: short name of the bundle, like "liver-us".
         network: all that is needed to build the network.
-        titles: label -> language ("en", "es") -> words to show.
+        titles: label -> language -> words to show; English always, others where there are any.
+        kind: of picture, like "liver-ultrasound".
+        organ: the mask that evidence should lie in, or None.
         malignant: the label that is malignant, or None.
         mask_thresholds: mask -> probability (0 to 1) from which a pixel is in it.
         least_lesion_share: share of the sector (0 to 1) below which a found speck is no lesion.
@@ -40,15 +42,22 @@ class BundleConfig:
     titles: dict[str, dict[str, str]]
     licence: str
     malignant: str | None = "malignant"
-    mask_thresholds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(MASKS, 0.5))
+    kind: str = LIVER
+    organ: str | None = None
+    mask_thresholds: dict[str, float] = field(default_factory=dict)
     least_lesion_share: float = 0.0
     bands: dict[str, float] = field(default_factory=lambda: {"green": 0.9, "amber": 0.7})
     scales: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     version: str = "1"
-    format: int = FORMAT
+    format: int = 1
 
     def __post_init__(self) -> None:
+        masks = self.network.masks
+        if not self.mask_thresholds:
+            object.__setattr__(self, "mask_thresholds", dict.fromkeys(masks, 0.5))
+        if self.format == 1 and "liver" in masks:
+            object.__setattr__(self, "organ", "liver")
         _check_config(self)
 
     @property
@@ -64,7 +73,13 @@ class BundleConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """As `config.json` holds it."""
-        return {**asdict(self), "network": self.network.to_dict()}
+        stored = {**asdict(self), "network": self.network.to_dict()}
+        if self.format == 1:  # whose keys these are not
+            for key in ("kind", "organ"):
+                stored.pop(key)
+            for key in ("masks", "target"):
+                stored["network"].pop(key)
+        return stored
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> BundleConfig:
@@ -75,7 +90,7 @@ class BundleConfig:
         """
         if not isinstance(given, Mapping) or "network" not in given:
             raise BundleError("it describes no network, so this is not a bundle")
-        written = given.get("format", FORMAT)
+        written = given.get("format", 1)
         if (
             isinstance(written, int) and written > FORMAT
         ):  # before unknown keys: a newer format has some
@@ -102,6 +117,8 @@ def _network_config(given: Any) -> NetworkConfig:
         "mean": (int, float),
         "std": (int, float),
         "absent": (str, type(None)),
+        "masks": list,
+        "target": (str, type(None)),
     }
     if not isinstance(given, Mapping):
         raise BundleError("network must be an object")
@@ -131,7 +148,7 @@ def _check_config(config: BundleConfig) -> None:
         )
     if not all(isinstance(label, str) and label for label in network.labels):
         raise BundleError(f"labels are {network.labels!r}; wanted are words")
-    for key in ("name", "licence", "version"):
+    for key in ("name", "licence", "version", "kind"):
         if not (isinstance(getattr(config, key), str) and getattr(config, key)):
             raise BundleError(f"{key} is {getattr(config, key)!r}; wanted is a word")
     for key in ("titles", "mask_thresholds", "bands", "scales", "training"):
@@ -143,10 +160,25 @@ def _check_config(config: BundleConfig) -> None:
             f"malignant is {config.malignant!r}; "
             f"allowed are null or one of {', '.join(network.labels)}"
         )
-    if set(config.mask_thresholds) != set(MASKS):
+    if config.format == 1 and (network.masks != MASKS or network.target != "lesion"):
+        raise BundleError(
+            "format-too-old",
+            "masks are {masks} with target {target!r}; format 1 has {known}, others need format 2",
+            masks=", ".join(network.masks) or "none",
+            target=str(network.target),
+            known=", ".join(MASKS),
+        )
+    if config.organ is not None and config.organ not in network.masks:
+        raise BundleError(
+            "organ-unknown",
+            "organ is {organ!r}; allowed are null or one of {known}",
+            organ=config.organ,
+            known=", ".join(network.masks) or "none",
+        )
+    if set(config.mask_thresholds) != set(network.masks):
         raise BundleError(
             f"mask_thresholds are for {sorted(config.mask_thresholds)}; "
-            f"wanted are {', '.join(MASKS)}"
+            f"wanted are {', '.join(network.masks)}"
         )
     for mask, value in config.mask_thresholds.items():
         _check_number(f"mask_thresholds[{mask}]", value, 0, 1)
@@ -164,16 +196,17 @@ def _check_config(config: BundleConfig) -> None:
         if not 0 < value < math.inf:
             raise BundleError(f"scales[{kind}] is {value}; wanted is a finite number above 0")
     if not isinstance(config.format, int) or not 1 <= config.format <= FORMAT:
-        raise BundleError(f"format is {config.format!r}; known is {FORMAT}")
+        raise BundleError(f"format is {config.format!r}; known is 1 to {FORMAT}")
 
 
 def _check_titles(config: BundleConfig) -> None:
+    """Every label has a title in English; where another language lacks one, English stands in."""
     for label in config.network.labels:
-        words = config.titles.get(label)
-        for language in LANGUAGES:
-            if not (
-                isinstance(words, dict) and isinstance(words.get(language), str) and words[language]
-            ):
+        title = config.titles.get(label)
+        if not isinstance(title, dict) or "en" not in title:
+            raise BundleError(f"titles have no 'en' for label {label!r}")
+        for language, text in title.items():
+            if not (isinstance(text, str) and text):
                 raise BundleError(f"titles have no {language!r} for label {label!r}")
     for label in config.titles:
         if label not in config.network.labels:

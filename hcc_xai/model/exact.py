@@ -37,7 +37,7 @@ def immediate(shared: Tensor, pools: Tensor, weight: Tensor) -> Maps:
     map is normalised and is left out, so that maps of different images stay comparable.
 
     Args:
-        shared: (B, C, h, w), not negative. pools: (B, 2, h, w). weight: (K, 2, C), centred.
+        shared: (B, C, h, w), not negative. pools: (B, P, h, w). weight: (K, P, C), centred.
     """
     batch, channels, height, width = shared.shape
     labels = weight.shape[0]
@@ -48,7 +48,7 @@ def immediate(shared: Tensor, pools: Tensor, weight: Tensor) -> Maps:
         # alpha g = (T g / 2) / (1 + T g / 2) / T with T = sum_x A_c; one buffer, sector only.
         total = activation.sum(1)  # (C,)
         seen = pool[:, pool[0] > 0]  # (2, n)
-        half = (weight * (total / 2)).transpose(1, 2).reshape(labels * channels, 2)
+        half = (weight * (total / 2)).transpose(1, 2).reshape(labels * channels, len(pool))
         gain = (half @ seen).clamp_(min=0)
         gain = gain.div_(gain + 1).sum(1).view(labels, channels) / total.clamp(min=1e-30)
         cams.append((gain @ activation).clamp_(min=0))

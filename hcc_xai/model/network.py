@@ -39,6 +39,9 @@ class NetworkConfig:
         absent: the label that means "no lesion". Where there is one, the others are told apart by
             the lesion's pool alone: over the sector, they share their weights.
         decoder: how the two last blocks convolve: "separable", depthwise and then 1x1, or "full".
+        masks: names of the masks, in the order of their logits; there may be none.
+        target: the mask that lesions come from and that the grades read by a pool of its own, or
+            None; the grades then read the whole sector alone.
     """
 
     trunk: str = "tf_efficientnet_lite0"
@@ -49,6 +52,8 @@ class NetworkConfig:
     std: float = 128 / 255
     absent: str | None = None
     decoder: str = "separable"
+    masks: tuple[str, ...] = MASKS
+    target: str | None = "lesion"
 
     def __post_init__(self) -> None:
         if self.size < 64 or self.size % 32:
@@ -59,9 +64,23 @@ class NetworkConfig:
             raise ArgumentError(f"labels are {self.labels}; wanted are two or more different names")
         if self.absent is not None and self.absent not in self.labels:
             raise unknown("label for no lesion", self.absent, self.labels)
+        if len(set(self.masks)) != len(self.masks):
+            raise ArgumentError(
+                "masks-twice",
+                "masks are {masks}; wanted are different names",
+                masks=str(self.masks),
+            )
+        if self.target is not None and self.target not in self.masks:
+            raise unknown("target", self.target, self.masks)
+
+    @property
+    def pools(self) -> int:
+        """How often the grades read the shared map: over the sector, and over the target."""
+        return 1 if self.target is None else 2
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "labels": list(self.labels)}
+        """As JSON holds it."""
+        return {**asdict(self), "labels": list(self.labels), "masks": list(self.masks)}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> NetworkConfig:
@@ -71,15 +90,17 @@ class NetworkConfig:
                 raise ArgumentError(
                     f"unknown key {key!r} in the network's config; known: {', '.join(known)}"
                 )
-        return cls(**{**given, "labels": tuple(given.get("labels", cls.labels))})
+        lists = {key: tuple(given.get(key, getattr(cls, key))) for key in ("labels", "masks")}
+        return cls(**{**given, **lists})
 
 
 class Outputs(NamedTuple):
     """What the heads say of a batch.
 
-    logits: (B, K) of the grades. masks: (B, 2, h, w) logits of liver and lesion.
-    pools: (B, 2, h, w), how much each position counts in the two pools; see `Network.heads`.
-    pooled: (B, 2, C), the map pooled by them: all that the grades read.
+    logits: (B, K) of the grades.
+    masks: (B, M, h, w) logits, in the order of the config's masks.
+    pools: (B, P, h, w), how much each position counts in each pool; see `Network.heads`.
+    pooled: (B, P, C), the map pooled by them: all that the grades read.
     """
 
     logits: Tensor
@@ -109,10 +130,11 @@ class Network(nn.Module):
         self.merge = nn.ModuleList(_block(config.channels) for _ in widths[1:])
         last = _BLOCKS[config.decoder]
         self.last = nn.Sequential(last(config.channels), last(config.channels))
-        self.mask_head = nn.Conv2d(config.channels, len(MASKS), 1)
-        self.grade_head = nn.Linear(2 * config.channels, len(config.labels))
+        self.mask_head = nn.Conv2d(config.channels, len(config.masks), 1) if config.masks else None
+        self.grade_head = nn.Linear(config.pools * config.channels, len(config.labels))
         nn.init.normal_(self.grade_head.weight, std=0.05)
-        nn.init.constant_(self.mask_head.bias, -1.0)  # type: ignore[arg-type]
+        if self.mask_head is not None:
+            nn.init.constant_(self.mask_head.bias, -1.0)  # type: ignore[arg-type]
 
     def features(self, x: Tensor) -> Tensor:
         """The shared map.
@@ -156,8 +178,9 @@ class Network(nn.Module):
     ) -> Outputs:
         """Masks and grades from the shared map.
 
-        The grades read the map pooled twice, over the sector and over the predicted lesion (its
-        soft mask taken as a constant); where no lesion is predicted the second pool fades to zero:
+        The grades read the map pooled twice, over the sector and over the predicted target (its
+        soft mask taken as a constant); where none is predicted the second pool fades to zero. A
+        network without a target has the first pool alone:
 
             logit_k = bias_k + sum_x sum_c A_c(x) (W1_kc P1(x) + W2_kc P2(x)),
             P1 = sector / sum(sector), P2 = mask / (sum(mask) + 4)
@@ -171,26 +194,26 @@ class Network(nn.Module):
                 (training does, over the true one).
             held: whether the soft mask is a constant to gradients.
         """
-        masks = self.mask_head(shared)
-        lesion = (masks[:, 1:2].sigmoid() if lesion is None else lesion) * sector
-        lesion = lesion.detach() if held else lesion
-        pools = torch.cat(
-            [
-                sector / sector.sum((2, 3), keepdim=True).clamp(min=1),
-                lesion / (lesion.sum((2, 3), keepdim=True) + _LEAST_LESION),
-            ],
-            1,
-        )  # (B, 2, h, w)
+        masks = shared[:, :0] if self.mask_head is None else self.mask_head(shared)
+        parts = [sector / sector.sum((2, 3), keepdim=True).clamp(min=1)]
+        target = self.config.target
+        if target is not None:
+            index = self.config.masks.index(target)
+            own = masks[:, index : index + 1].sigmoid() if lesion is None else lesion
+            own = own * sector
+            own = own.detach() if held else own
+            parts.append(own / (own.sum((2, 3), keepdim=True) + _LEAST_LESION))
+        pools = torch.cat(parts, 1)  # (B, P, h, w)
         pooled = torch.einsum("bchw,bphw->bpc", shared, pools)
         weight, bias = self.grade_weights()
         logits = torch.einsum("bpc,kpc->bk", pooled, weight) + bias
         return Outputs(logits, masks, pools, pooled)
 
     def grade_weights(self) -> tuple[Tensor, Tensor]:
-        """Centred weights (K, 2, C) and biases (K,) of the grades: both sum to zero over K."""
+        """Centred weights (K, P, C) and biases (K,) of the grades: both sum to zero over K."""
         labels = self.config.labels
-        weight = self.grade_head.weight.view(len(labels), 2, self.config.channels)
-        if self.config.absent is not None:
+        weight = self.grade_head.weight.view(len(labels), self.config.pools, self.config.channels)
+        if self.config.absent is not None and self.config.target is not None:
             alike = [k for k, label in enumerate(labels) if label != self.config.absent]
             shared = weight[alike, 0].mean(0)
             over_sector = torch.stack(

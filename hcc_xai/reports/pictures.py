@@ -86,13 +86,16 @@ def marked(answer: Answer, picture: Picture) -> Picture:
 
 def _masks(answer: Answer, look: Look) -> dict[str, NDArray[np.bool_]]:
     names = answer.masks if look.show is None else look.show
-    return {name: answer.masks[name] for name in names}
+    shown = {name: answer.masks[name] for name in names}
+    if answer.target in shown:  # on top of the organ that holds it
+        shown[answer.target] = shown.pop(answer.target)
+    return shown
 
 
 def _lines(answer: Answer, look: Look) -> list[NDArray[np.bool_]]:
     """What lies within the inner and the outer lines of the lesions, where the bundle draws
     them."""
-    if look.show is not None and "lesion" not in look.show:
+    if look.show is not None and answer.target not in look.show:
         return []
     both = [line for lesion in answer.lesions for line in (lesion.inner, lesion.outer)]
     return [line for line in both if line is not None and line.any()]

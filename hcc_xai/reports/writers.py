@@ -22,7 +22,7 @@ def write_overlay(answer: Answer, look: Look) -> Files:
 
 def write_masks(answer: Answer, look: Look) -> Files:
     """A black and white PNG of every mask, in the pixels of the file."""
-    names = sorted(answer.masks, key=lambda name: name != "lesion")
+    names = sorted(answer.masks, key=lambda name: name != answer.target)
     return {f"_{name}.png": draw.png(answer.masks[name]) for name in names}
 
 
