@@ -1,1 +1,1 @@
-"""Judging a model on a reviewer's own pictures."""
+"""Judging a model on a user's own pictures."""

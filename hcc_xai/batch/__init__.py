@@ -1,1 +1,1 @@
-"""Many pictures at once."""
+"""Many pictures at once, from folders, archives and loops."""

@@ -1,1 +1,1 @@
-"""Judging a recipe, out of fold and on planted truth."""
+"""Judging how a network was trained: figures out of fold, and phantoms whose truth is known."""

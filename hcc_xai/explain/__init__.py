@@ -1,1 +1,1 @@
-"""Why: the maps, and the checks of whether they tell the truth."""
+"""Why: the maps, and the tests of whether they tell the truth."""

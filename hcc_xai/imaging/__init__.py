@@ -1,1 +1,1 @@
-"""Seeing: from a file to an image, its scanned field, the network's square and back."""
+"""Seeing: from a file to an image, the scanned part of it, the network's square, and back."""

@@ -1,1 +1,1 @@
-"""How it is said: words and sentences in every language."""
+"""How it is said: what an answer states, in every language."""

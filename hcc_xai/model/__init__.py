@@ -1,1 +1,1 @@
-"""A bundle: its network and all that was fitted to its weights."""
+"""A bundle: its network, what runs it, and all that was fitted to its weights."""

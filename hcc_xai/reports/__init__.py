@@ -1,1 +1,1 @@
-"""An answer written to files, a function for each format."""
+"""An answer written to files, one function for each format."""
