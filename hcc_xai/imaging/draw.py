@@ -68,9 +68,13 @@ def add_heat(
         ArgumentError: opacity outside 0 to 1, scale not above zero, unknown colour map.
     """
     if not 0 <= opacity <= 1:
-        raise ArgumentError(f"opacity is {opacity}; allowed is 0 to 1")
+        raise ArgumentError(
+            "heat-opacity", "opacity is {opacity}; allowed is 0 to 1", opacity=opacity
+        )
     if not scale > 0:
-        raise ArgumentError(f"scale is {scale}; allowed is anything above 0")
+        raise ArgumentError(
+            "heat-scale", "scale is {scale}; allowed is anything above 0", scale=scale
+        )
     level = np.ascontiguousarray(values, np.float32) / np.float32(scale)
     strength = np.abs(level) if signed else np.maximum(level, 0)
     index = cv2.convertScaleAbs(

@@ -44,7 +44,9 @@ class Frame:
         """The frame that shows a sector as large as a square of `size` pixels allows."""
         rows, cols = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
         if len(rows) == 0:
-            raise ArgumentError("the sector is empty; it must hold at least one pixel")
+            raise ArgumentError(
+                "sector-empty", "the sector is empty; it must hold at least one pixel"
+            )
         return cls(sector, (int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1), size)
 
     @property
@@ -84,7 +86,10 @@ class Frame:
         """
         if grey.shape != self.sector.shape:
             raise ArgumentError(
-                f"the picture is {grey.shape}, its sector {self.sector.shape}; they must agree"
+                "sector-shape",
+                "the picture is {shape}, its sector {sector}; they must agree",
+                shape=str(grey.shape),
+                sector=str(self.sector.shape),
             )
         # Divided by the share of each pixel that was scanned: the rim would mix with black.
         black = np.zeros(grey.shape, np.float32)

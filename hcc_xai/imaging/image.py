@@ -17,10 +17,6 @@ MAX_PIXELS = 64_000_000
 MIN_SIDE = 16  # pixels
 MAX_MM = 5.0  # per pixel
 
-CUT_SHORT = "This file is cut short: a part of the picture is missing; copy or export it again."
-DAMAGED = "This file is damaged or of an unsupported kind; export it again as PNG or plain DICOM."
-EVEN = "This picture is one even shade: there is nothing to see in it."
-
 
 @dataclass(frozen=True)
 class Region:
@@ -117,7 +113,9 @@ def render(values: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
         grey[strip] = unit if unit.ndim == 2 else _luma(unit)
         pixels[strip] = np.rint(unit * 255).reshape(*unit.shape[:2], -1)
     if grey.min() == grey.max():
-        raise ImageError(EVEN)
+        raise ImageError(
+            "picture-one-shade", "This picture is one even shade: there is nothing to see in it."
+        )
     return pixels, grey
 
 
@@ -138,19 +136,30 @@ def _luma(unit: np.ndarray) -> np.ndarray:
 
 def check_finite(values: np.ndarray) -> None:
     if not np.isfinite(values).all():
-        raise ImageError("This picture holds values that are not numbers (NaN or infinite).")
+        raise ImageError(
+            "picture-not-finite",
+            "This picture holds values that are not numbers (NaN or infinite).",
+        )
 
 
 def check_size(height: int, width: int) -> None:
     if min(height, width) < MIN_SIDE:
-        got = f"{width} x {height} pixels"
-        raise ImageError(f"This picture is too small ({got}): a side needs at least {MIN_SIDE}.")
+        raise ImageError(
+            "picture-too-small",
+            "This picture is too small ({width} x {height} pixels): a side needs at least {least}.",
+            width=width,
+            height=height,
+            least=MIN_SIDE,
+        )
     if height * width > MAX_PIXELS:
-        raise ImageError(too_large(f" ({width} x {height} pixels)"))
-
-
-def too_large(size: str = "") -> str:
-    return f"This picture is too large{size}: at most {MAX_PIXELS // 10**6} megapixels are read."
+        raise ImageError(
+            "picture-too-large",
+            "This picture is too large ({width} x {height} pixels): "
+            "at most {most} megapixels are read.",
+            width=width,
+            height=height,
+            most=MAX_PIXELS // 10**6,
+        )
 
 
 def choose_frame(frame: int | None, frames: int) -> int:
@@ -158,8 +167,19 @@ def choose_frame(frame: int | None, frames: int) -> int:
     if frame is None:
         return frames // 2
     if not isinstance(frame, SupportsIndex) or not 0 <= operator.index(frame) < frames:
-        allowed = f"it has {frames}, 0 to {frames - 1}" if frames > 1 else "it has only frame 0"
-        raise ImageError(f"Frame {frame} is not in this picture: {allowed}.")
+        if frames > 1:
+            raise ImageError(
+                "frame-not-there",
+                "Frame {frame} is not in this picture: it has {frames}, 0 to {last}.",
+                frame=str(frame),
+                frames=frames,
+                last=frames - 1,
+            )
+        raise ImageError(
+            "frame-only-one",
+            "Frame {frame} is not in this picture: it has only frame 0.",
+            frame=str(frame),
+        )
     return operator.index(frame)
 
 

@@ -9,15 +9,8 @@ import cv2
 import numpy as np
 
 from hcc_xai.errors import ImageError
-from hcc_xai.imaging.image import (
-    CUT_SHORT,
-    DAMAGED,
-    Image,
-    check_size,
-    choose_frame,
-    render,
-    too_large,
-)
+from hcc_xai.imaging.image import MAX_PIXELS, Image, check_size, choose_frame, render
+from hcc_xai.imaging.refusals import cut_short, damaged
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 
@@ -43,10 +36,14 @@ def read_raster(data: bytes, frame: int | None) -> Image:
         picture.load()
         orientation = int(picture.getexif().get(0x0112, 1))
     except PIL.Image.DecompressionBombError:
-        raise ImageError(too_large()) from None
+        raise ImageError(
+            "picture-too-large-unsized",
+            "This picture is too large: at most {most} megapixels are read.",
+            most=MAX_PIXELS // 10**6,
+        ) from None
     except (OSError, SyntaxError) as error:
         cut = "truncated" in str(error) or "not processed" in str(error) or _endless(data)
-        raise ImageError(CUT_SHORT if cut else DAMAGED) from None
+        raise (cut_short() if cut else damaged()) from None
     bits = data[24] if picture.format == "PNG" else max(tags.get(258, (8,)))  # 24: of IHDR
     if bits == 16 and picture.mode in ("RGB", "RGBA", "RGBX", "LA"):
         pixels, grey = render(_deep(data, frame, orientation), 65535)
@@ -68,7 +65,7 @@ def _deep(data: bytes, page: int, orientation: int) -> np.ndarray:
         np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED, range=(page, page + 1)
     )
     if not done or pages[0].dtype != np.uint16:
-        raise ImageError(CUT_SHORT if _endless(data) else DAMAGED)
+        raise cut_short() if _endless(data) else damaged()
     array = pages[0] if data.startswith((b"II", b"MM")) else _upright(pages[0], orientation)
     if array.ndim == 2:
         return array

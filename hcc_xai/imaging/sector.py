@@ -50,9 +50,17 @@ def find_sector(pixels: NDArray[Any]) -> Mask:
         ArgumentError: the array has another shape or type, or no pixels.
     """
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or not pixels.size:
-        raise ArgumentError(f"find_sector wants (H, W) or (H, W, 3), got {pixels.shape}")
+        raise ArgumentError(
+            "sector-picture-shape",
+            "find_sector wants (H, W) or (H, W, 3), got {shape}",
+            shape=str(pixels.shape),
+        )
     if pixels.dtype != np.uint8 and pixels.dtype.kind not in "fb":
-        raise ArgumentError(f"find_sector wants uint8, or float in [0, 1], got {pixels.dtype}")
+        raise ArgumentError(
+            "sector-picture-type",
+            "find_sector wants uint8, or float in [0, 1], got {got}",
+            got=str(pixels.dtype),
+        )
     shape = (pixels.shape[0], pixels.shape[1])
     echoes = _echoes(_unveil(_shrink(pixels)))
     solid = _solid(echoes > 0.5)
