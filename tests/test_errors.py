@@ -14,17 +14,19 @@ import pytest
 from image_files import BAD, DICOM, GREY, raster
 
 from hcc_xai.errors import HccXaiError
+from hcc_xai.explain.methods import method_named
+from hcc_xai.findings.lirads import Study, suggest
 from hcc_xai.imaging.draw import add_heat, lookup
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.image import check_size
 from hcc_xai.imaging.read import decode, read
 from hcc_xai.imaging.sector import find_sector
 from hcc_xai.language.errors import SPANISH, said, say
+from hcc_xai.phantoms.phantom import random_spec
 
 PACKAGE = Path(__file__).parents[1] / "hcc_xai"
 # Rooms where an error may still be one English sentence, without a key.
 OLD = {"batch", "cli", "dataset", "auditing", "training", "evaluation", "page"}
-OLD |= {"analysis", "explain", "findings", "model", "phantoms", "stats"}
 # Values that the Spanish sentence does without.
 UNSAID = {"picture-too-large": {"width", "height"}, "frame-not-there": {"frames", "last"}}
 
@@ -132,7 +134,7 @@ def test_rooms_of_the_old_form_are_there() -> None:
     assert OLD <= {room_of(path) for path in SOURCES}
 
 
-NOT_READ = {
+FAULTS = {
     **{name: lambda data=data: decode(data) for name, (data, _) in BAD.items()},
     "too small": lambda: check_size(5, 5),
     "too large": lambda: check_size(20000, 20000),
@@ -154,13 +156,17 @@ NOT_READ = {
     "opacity": lambda: add_heat(np.dstack([GREY] * 3), GREY / 255, scale=1, opacity=2),
     "scale": lambda: add_heat(np.dstack([GREY] * 3), GREY / 255, scale=0),
     "colour map": lambda: lookup("rainbow"),
+    "method": lambda: method_named("guess"),
+    "lesion": lambda: suggest((), Study(benign=(1,))),
+    "visualization": lambda: Study(visualization="D"),
+    "label": lambda: random_spec(0, label="odd"),
 }
 
 
-@pytest.mark.parametrize("name", NOT_READ)
-def test_what_is_not_read_has_spanish(name: str) -> None:
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_a_visitor_can_meet_has_spanish(name: str) -> None:
     with pytest.raises(HccXaiError) as caught:
-        NOT_READ[name]()
+        FAULTS[name]()
     error = caught.value
     assert error.key in SPANISH
     assert all(type(value) in (str, int, float) for value in error.values.values())

@@ -319,7 +319,11 @@ class Analyzer:
         answer = image if isinstance(image, Analysis) else self.analyze(image)
         label = answer._known(label)
         if against is not None and answer._known(against) == label:
-            raise ArgumentError(f"label and against are both {label!r}; they must differ")
+            raise ArgumentError(
+                "label-against-itself",
+                "label and against are both {label!r}; they must differ",
+                label=label,
+            )
         task = self.task(answer, label, against)
         task = replace(task, layer=layer, seed=seed, progress=progress)
         grid = chosen.function(task)
@@ -361,7 +365,12 @@ class Analyzer:
         row, col = point
         height, width = answer.image.shape
         if not (0 <= row < height and 0 <= col < width and answer.sector[row, col]):
-            raise ArgumentError(f"the point ({row}, {col}) lies outside the scan")
+            raise ArgumentError(
+                "point-outside",
+                "the point ({row}, {col}) lies outside the scan",
+                row=str(row),
+                col=str(col),
+            )
         number = next((i for i, x in enumerate(answer.lesions, 1) if x.mask[row, col]), None)
         side = self.config.network.size // STRIDE
         if number is not None:
@@ -509,7 +518,11 @@ def _calibration(bundle: Bundle) -> Calibration | None:
         return None
     found = Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
     if found.labels != bundle.config.network.labels:
-        raise BundleError(f"calibration.json is of other labels: {', '.join(found.labels)}")
+        raise BundleError(
+            "calibration-labels",
+            "calibration.json is of other labels: {labels}",
+            labels=", ".join(found.labels),
+        )
     return found
 
 

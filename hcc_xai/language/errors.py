@@ -76,9 +76,25 @@ _IMAGING: dict[str, str] = {
     "heat-scale": "La escala del mapa de calor debe ser mayor que 0; se ha indicado {scale}.",
     "unknown-colour-map": "El mapa de color {got!r} no existe; los disponibles son: {known}.",
 }
+_FINDINGS: dict[str, str] = {
+    "lesion-not-there": "La lesión {lesion} no existe; hay {count}.",
+    "unknown-visualization-score": (
+        "La puntuación de visualización {got!r} no existe; las posibles son: {known}."
+    ),
+}
 _MODEL: dict[str, str] = {}
-_EXPLAIN: dict[str, str] = {}
-_ANALYSIS: dict[str, str] = {}
+_EXPLAIN: dict[str, str] = {
+    "unknown-method": "El método {got!r} no existe; los disponibles son: {known}.",
+    "unknown-layer": "La capa {got!r} no existe; las disponibles son: {known}.",
+}
+_ANALYSIS: dict[str, str] = {
+    "label-against-itself": (
+        "Se ha pedido comparar el grado {label!r} consigo mismo; elija dos distintos."
+    ),
+    "point-outside": "El punto ({row}, {col}) está fuera de la imagen.",
+    "unknown-label": "El grado {got!r} no existe; los conocidos son: {known}.",
+    "unknown-kind-of-map": "El tipo de mapa {got!r} no existe; los disponibles son: {known}.",
+}
 _BATCH: dict[str, str] = {}
 _DATASET: dict[str, str] = {}
 _TRAINING: dict[str, str] = {}
@@ -87,6 +103,7 @@ _AUDITING: dict[str, str] = {}
 _PAGE: dict[str, str] = {}
 SPANISH: dict[str, str] = {
     **_IMAGING,
+    **_FINDINGS,
     **_MODEL,
     **_EXPLAIN,
     **_ANALYSIS,
