@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,12 +23,17 @@ from hcc_xai.imaging.refusals import cut_short, damaged
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.uid import UID
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def read_dicom(data: bytes, frame: int | None) -> Image:
-    """One frame of a DICOM file, the middle one by default.
+    """Read one frame of a DICOM file.
+
+    Args:
+        data: the whole file.
+        frame: which frame, counted from 0; None for the middle one.
 
     Raises:
         ImageError: there is no picture, or not all of it; pydicom raises other types too.
@@ -129,7 +135,7 @@ def _check_codestream(ds: Dataset, frame: int, frames: int) -> None:
         ds.PhotometricInterpretation = "YBR_FULL_422"  # some call it RGB, but RGB is not subsampled
 
 
-def _transfer_syntax(ds: Dataset) -> Any:
+def _transfer_syntax(ds: Dataset) -> UID:
     """The transfer syntax; of a file that states none, the one by which it was parsed."""
     from pydicom import uid
 
@@ -214,7 +220,7 @@ def _look_up(values: np.ndarray, item: Dataset, ds: Dataset) -> tuple[np.ndarray
     return table[index], max(2**bits - 1, int(table.max()))
 
 
-def _first(value: Any) -> float | None:
+def _first(value: str | float | Sequence[float] | None) -> float | None:
     """The first of one or many numbers; None for none."""
     if value is None or value == "":
         return None
@@ -225,10 +231,10 @@ def _regions(ds: Dataset) -> tuple[Region, ...]:
     """The ultrasound regions that are 2D and in cm; else the spacing of the whole picture."""
     height, width = int(ds.Rows), int(ds.Columns)
     items = list(ds.get("SequenceOfUltrasoundRegions") or [])
-    found = [region for item in items if (region := _region(item, height, width))]
+    regions = [region for item in items if (region := _region(item, height, width))]
     # One spacing for a picture of several parts, or of a spectrum, would be wrong somewhere.
-    if found or len(items) > 1 or (items and items[0].get("RegionSpatialFormat") != 1):
-        return tuple(found)
+    if regions or len(items) > 1 or (items and items[0].get("RegionSpatialFormat") != 1):
+        return tuple(regions)
     try:
         row, column = ds.get("PixelSpacing") or ds.get("ImagerPixelSpacing") or (0, 0)
         region = Region(0, 0, height, width, float(row), float(column))

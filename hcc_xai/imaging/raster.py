@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,11 +12,18 @@ from hcc_xai.errors import ImageError
 from hcc_xai.imaging.image import MAX_PIXELS, Image, check_size, choose_frame, render
 from hcc_xai.imaging.refusals import cut_short, damaged
 
+if TYPE_CHECKING:
+    import PIL.Image
+
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 
 
 def read_raster(data: bytes, frame: int | None) -> Image:
-    """One frame or page of a picture file, turned upright; the middle one by default.
+    """Read one frame or page of a picture file, turned upright.
+
+    Args:
+        data: the whole file.
+        frame: which frame or page, counted from 0; None for the middle one.
 
     Raises:
         ImageError: the file is damaged, cut short or too large; Pillow raises other types too.
@@ -25,7 +32,7 @@ def read_raster(data: bytes, frame: int | None) -> Image:
     import PIL.ImageOps
 
     try:
-        picture: Any = PIL.Image.open(BytesIO(data), formats=_FORMATS)
+        picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=_FORMATS)
         # The second picture of an MPO is a preview or the other eye.
         frames = 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
         check_size(picture.height, picture.width)
@@ -80,7 +87,7 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     return array[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
-def _values(picture: Any, bits: int, *, inverted: bool) -> tuple[np.ndarray, float]:
+def _values(picture: PIL.Image.Image, bits: int, *, inverted: bool) -> tuple[np.ndarray, float]:
     """A Pillow picture -> (array, the value of white)."""
     if picture.mode.startswith("I;16"):
         full = 2 ** min(bits, 16) - 1

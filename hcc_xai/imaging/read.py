@@ -84,7 +84,14 @@ def read(source: Source, *, frame: int | None = None, mm_per_pixel: Spacing = No
 def decode(
     data: bytes, *, name: str = "upload", frame: int | None = None, mm_per_pixel: Spacing = None
 ) -> Image:
-    """Like `read`, from the bytes of a file: by content, never by the name's extension.
+    """Read a picture from the bytes of a file; its kind is told by content, not by its name.
+
+    Args:
+        data: the whole file.
+        name: what the file is called; only its base name is kept, as `Image.source`.
+        frame: which frame of a file with several, counted from 0; the middle one by default.
+        mm_per_pixel: spacing that the user knows, one number or (per row, per column); it covers
+            the whole picture and wins over the file's.
 
     Raises:
         ImageError: the bytes cannot be read as a picture.
@@ -108,7 +115,13 @@ def decode(
 
 
 def sniff(data: bytes) -> str:
-    """Name the reader in `READERS` for the bytes of a file.
+    """Name the reader for the bytes of a file.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        A key of `READERS`: "dicom" or "raster".
 
     Raises:
         ImageError: no reader takes them; the sentence names what they are, where that is known.
