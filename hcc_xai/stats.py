@@ -97,7 +97,12 @@ def draws(n: int, *, resamples: int = 1000, seed: int = 0) -> Floats:
         ArgumentError: there is no image, or no resample.
     """
     if n < 1 or resamples < 1:
-        raise ArgumentError(f"n is {n}, resamples {resamples}; both must be at least 1")
+        raise ArgumentError(
+            "draws-none",
+            "n is {n}, resamples {resamples}; both must be at least 1",
+            n=n,
+            resamples=resamples,
+        )
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
     return np.vstack([np.ones((1, n)), drawn]).astype(np.float64)
 
@@ -228,7 +233,7 @@ def _by_score(
 ) -> tuple[Floats, Floats]:
     """Weight of positives and of negatives at each different score, ascending: (R, M) each."""
     if np.isnan(scores).any():
-        raise ArgumentError("a score is NaN; leave such images out first")
+        raise ArgumentError("score-not-a-number", "a score is NaN; leave such images out first")
     if not len(scores):
         empty = np.zeros((len(weights), 0))
         return empty, empty

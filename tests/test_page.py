@@ -40,7 +40,7 @@ from hcc_xai import METHODS
 from hcc_xai.analysis.analyzer import Analyzer, load
 from hcc_xai.auditing import audit as auditing
 from hcc_xai.errors import ImageError
-from hcc_xai.imaging import draw, image
+from hcc_xai.imaging import draw, image, refusals
 from hcc_xai.imaging import read as images
 from hcc_xai.language import words
 from hcc_xai.model.neighbours import Neighbours
@@ -980,8 +980,15 @@ def test_every_text_stands_in_every_language() -> None:
 
 
 def test_what_the_reader_raises_has_spanish() -> None:
-    fixed = [images.CUT_SHORT, images.DAMAGED, images.NO_PIXELS, images.FILM, images.EVEN]
-    fixed += [f"This file {what}; choose {images.KINDS}." for what in images._REFUSED.values()]
+    fixed = [
+        str(refusals.cut_short()),
+        str(refusals.damaged()),
+        "This DICOM file holds no picture (it may be a report, a plan or a folder listing).",
+        "This DICOM file holds a film (MPEG, H.264 or H.265); export it as single pictures.",
+        "This picture is one even shade: there is nothing to see in it.",
+    ]
+    kinds = (b"", b"PK\3\4", b"\x1f\x8b", b"%PDF", b"\0\0\0\x18ftyp", b"<svg", b"a text")
+    fixed += [str(refusals.other_kind(start)) for start in kinds]
     for size in ((5, 5), (20000, 20000)):
         with pytest.raises(ImageError) as caught:
             image.check_size(*size)
