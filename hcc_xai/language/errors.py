@@ -100,7 +100,16 @@ _DATASET: dict[str, str] = {}
 _TRAINING: dict[str, str] = {}
 _EVALUATION: dict[str, str] = {}
 _AUDITING: dict[str, str] = {}
-_PAGE: dict[str, str] = {}
+_PAGE: dict[str, str] = {
+    "api-no-file": "No se ha enviado ningún archivo; el primer parámetro es un archivo.",
+    "api-no-files": (
+        "No se ha enviado ningún archivo; el primer parámetro es una lista de archivos."
+    ),
+    "audit-many-tables": "Se necesita una sola tabla; hay {count} archivos CSV.",
+    "audit-no-files": "Elija imágenes y una tabla (CSV), o un ZIP que contenga ambas.",
+    "place-unread": "«{typed}» no es un punto; escriba fila y columna, como 120, 200.",
+    "unknown-bundle": "El modelo {got!r} no existe; los disponibles son: {known}.",
+}
 SPANISH: dict[str, str] = {
     **_IMAGING,
     **_FINDINGS,
