@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from hcc_xai.errors import HccXaiError
     from hcc_xai.page import launch
-    from hcc_xai.page.service import load_for_page
+    from hcc_xai.page.zerogpu import load_for_page
 
     try:
         analyzer = load_for_page(given.model)

@@ -122,7 +122,16 @@ _AUDITING: dict[str, str] = {
     "audit-mask-unreadable": "no se puede leer la máscara {name}.",
     "audit-mask-size": "la máscara {name} mide {got} y su imagen {wanted}.",
 }
-_PAGE: dict[str, str] = {}
+_PAGE: dict[str, str] = {
+    "api-no-file": "No se ha enviado ningún archivo; el primer parámetro es un archivo.",
+    "api-no-files": (
+        "No se ha enviado ningún archivo; el primer parámetro es una lista de archivos."
+    ),
+    "audit-many-tables": "Se necesita una sola tabla; hay {count} archivos CSV.",
+    "audit-no-files": "Elija imágenes y una tabla (CSV), o un ZIP que contenga ambas.",
+    "place-unread": "«{typed}» no es un punto; escriba fila y columna, como 120, 200.",
+    "unknown-bundle": "El modelo {got!r} no existe; los disponibles son: {known}.",
+}
 SPANISH: dict[str, str] = {
     **_IMAGING,
     **_FINDINGS,
