@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -53,8 +53,14 @@ def room_of(path: Path) -> str:
 
 
 def names_in(text: str) -> frozenset[str]:
-    """The names in braces of a sentence."""
-    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+    """The names in braces of a sentence. A value that is itself words comes in every language, as
+    `why_en` and `why_es`, and counts as one."""
+    return whole(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+
+def whole(names: Iterable[str]) -> frozenset[str]:
+    """Names of values without their language."""
+    return frozenset(name.removesuffix("_en").removesuffix("_es") for name in names)
 
 
 def literal(node: ast.expr) -> str | None:
@@ -98,7 +104,7 @@ def made_in(path: Path) -> Iterator[Made]:
             second = literal(node.args[1]) if len(node.args) == 2 else None
             if len(node.args) < 2 and room_of(path) in OLD:
                 continue
-            values = frozenset(keyword.arg or "**" for keyword in node.keywords)
+            values = whole(keyword.arg or "**" for keyword in node.keywords)
             yield Made(where, first, second, values)
         elif name_of(node.func) == "unknown":
             key = first and f"unknown-{first.replace(' ', '-')}"

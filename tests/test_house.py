@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
         *("analysis", "dataset", "explain", "findings", "imaging", "model", "phantoms"),
         "training",
     },
-    "auditing": {"analysis", "dataset", "imaging", "language", "model"},
+    "auditing": {"analysis", "dataset", "explain", "imaging", "language", "model"},
 }
 SHOWN = {"page", "cli"}  # they may enter every room above, and not each other; nothing enters them
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -30,7 +31,7 @@ pytestmark = [
 def test_an_audit_says_what_it_understood_and_then_runs(
     tiny: Analyzer, reviewed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    monkeypatch.setattr(auditing, "audit", partial(auditing.audit, resamples=20))
     with gr.Blocks(analytics_enabled=False):
         tab = AuditTab(tiny, Labels(), gr.Radio())
     assert "put away" in list(tab.run(VISITOR, "en", []))[-1][tab.progress]
@@ -57,7 +58,7 @@ def test_an_audit_says_what_it_understood_and_then_runs(
 def test_an_audit_against_another_bundle_of_those_offered(
     tmp_path: Path, reviewed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    monkeypatch.setattr(auditing, "audit", partial(auditing.audit, resamples=20))
     mine, other = make_tiny(tmp_path / "mine"), make_tiny(tmp_path / "other", seed=1)
     elsewhere = make_tiny(tmp_path / "far" / "third", seed=2)
     (tmp_path / "empty").mkdir()

@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_batch_answers_as_python_does(
 def test_audit_answers_programs(
     client: Client, reviewed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing, "_DRAWS", 20)
+    monkeypatch.setattr(auditing, "audit", partial(auditing.audit, resamples=20))
     found, page = client.predict([handle_file(reviewed)], ["site"], api_name="/audit")
     assert found["about"]["images"] == 6 and found["about"]["columns"] == ["site"]
     assert "By group" in Path(page).read_text(encoding="utf-8")

@@ -24,7 +24,6 @@ from hcc_xai.auditing.shortcuts import shortcuts
 from hcc_xai.auditing.table import Case, Table, read_table
 from hcc_xai.auditing.versus import versus
 from hcc_xai.errors import DataError, HccXaiError
-from hcc_xai.language import words
 from hcc_xai.language.errors import say
 from hcc_xai.stats import FigureRow
 from hcc_xai.version import __version__
@@ -230,7 +229,8 @@ def _measured(
         raise DataError(
             "audit-nothing-read",
             "no image can be read; {why_en}",
-            **{f"why_{k}": "; ".join(answers.why(k)[:3]) for k in words.LANGUAGES},
+            why_en="; ".join(answers.why("en")[:3]),
+            why_es="; ".join(answers.why("es")[:3]),
         )
     return answers
 

@@ -18,6 +18,7 @@ from hcc_xai.auditing.table import Case
 from hcc_xai.dataset.folder import LESION, read_truth
 from hcc_xai.dataset.scanner import FRAME, frame_features
 from hcc_xai.errors import DataError
+from hcc_xai.explain.shares import shares
 from hcc_xai.imaging.read import read
 from hcc_xai.imaging.sector import shape_of
 from hcc_xai.model.exact import KINDS
@@ -152,17 +153,15 @@ def _evidence(answer: Analysis, lesion: NDArray[np.bool_]) -> dict[str, float | 
     """The shares of `EVIDENCE`: of the answer's maps in the lesion (None without one), the rest of
     the liver, the rest of the sector, and outside it."""
     liver = answer.masks["liver"] & ~lesion
-    shares: dict[str, float | None] = {}
+    parts = {"lesion": lesion, "liver": liver, "rest": ~(lesion | liver)}
+    evidence: dict[str, float | None] = {}
     for short, kind in MAPS.items():
-        heat = np.maximum(answer.heatmap(None, kind), 0).astype(np.float64)
         outside = answer.shares[kind]["outside"]
-        total = heat.sum()
-        within = (1 - outside) / total if total > 0 else 0.0
-        in_lesion, in_liver = (float(heat[part].sum() * within) for part in (lesion, liver))
-        rest = max(0.0, 1 - outside - (in_lesion + in_liver)) if total > 0 else 0.0
-        own = (in_lesion if lesion.any() else None, in_liver, rest, outside)
-        shares |= {f"{short}_{part}": share for part, share in zip(PARTS, own, strict=True)}
-    return shares
+        lies = shares(answer.heatmap(None, kind), parts)
+        own = [(1 - outside) * lies[part] for part in parts]
+        values = (own[0] if lesion.any() else None, own[1], own[2], outside)
+        evidence |= {f"{short}_{part}": value for part, value in zip(PARTS, values, strict=True)}
+    return evidence
 
 
 def _read_off(answer: Analysis, lesion: NDArray[np.bool_]) -> dict[str, str | float | None]:

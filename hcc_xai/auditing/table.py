@@ -137,7 +137,8 @@ def _from_csv(path: Path, labels: Sequence[str]) -> Table:
             "audit-table-no-row",
             "{name}: no row can be used; {why_en}",
             name=path.name,
-            **{f"why_{k}": "; ".join(s[k] for s in said) for k in words.LANGUAGES},
+            why_en="; ".join(s["en"] for s in said),
+            why_es="; ".join(s["es"] for s in said),
         )
     return Table(tuple(cases.values()), columns.more, tuple(said))
 
@@ -153,13 +154,21 @@ def _columns(path: Path, names: Sequence[str]) -> _Columns:
         key: next((known[n] for n in usual if n in known), None) for key, usual in _NAMES.items()
     }
     file, label, mask = chosen.values()
-    if file is None or label is None:
-        key = "file" if file is None else "label"
+    if file is None:
         raise DataError(
-            f"audit-table-no-{key}",
-            f"{{name}} has no column for the {key} (looked for {{wanted}}); it has {{columns_en}}",
+            "audit-table-no-file",
+            "{name} has no column for the file (looked for {wanted}); it has {columns_en}",
             name=path.name,
-            wanted=", ".join(_NAMES[key]),
+            wanted=", ".join(_NAMES["file"]),
+            columns_en=", ".join(names) or "none",
+            columns_es=", ".join(names) or "ninguna",
+        )
+    if label is None:
+        raise DataError(
+            "audit-table-no-label",
+            "{name} has no column for the label (looked for {wanted}); it has {columns_en}",
+            name=path.name,
+            wanted=", ".join(_NAMES["label"]),
             columns_en=", ".join(names) or "none",
             columns_es=", ".join(names) or "ninguna",
         )

@@ -22,37 +22,8 @@ SENTENCES = {
     "trust": {"en": "Can I trust this?", "es": "¿Puedo fiarme?"},
     "kind": {"en": "kind of image", "es": "tipo de imagen"},
     "evidence": {"en": "evidence", "es": "evidencia"},
-    "checked": {"en": "looks like a liver ultrasound", "es": "parece una ecografía hepática"},
-    "calibrated": {
-        "en": "Calibrated: of answers with {percent}, about that share is right.",
-        "es": "Calibrada: de las respuestas con {percent}, acierta aproximadamente esa proporción.",
-    },
-    "calibrated-elsewhere": {
-        "en": "Calibrated on liver ultrasound only; for this picture the number means nothing.",
-        "es": "Calibrada solo con ecografías hepáticas; en esta imagen el número no significa nada.",
-    },
-    "shares": {
-        "en": "{lesion} in lesions, {liver} in the rest of the liver, {elsewhere} elsewhere",
-        "es": "{lesion} en lesiones, {liver} en el resto del hígado, {elsewhere} fuera",
-    },
-    "no-evidence": {
-        "en": "no evidence speaks for this answer",
-        "es": "ninguna evidencia apoya esta respuesta",
-    },
-    "hiding": {
-        "en": "hiding the lesions: {before} → {after}",
-        "es": "al ocultar las lesiones: {before} → {after}",
-    },
-    "hiding-elsewhere": {
-        "en": "hiding as much elsewhere: {before} → {after}",
-        "es": "al ocultar otro tanto: {before} → {after}",
-    },
     "hiding-wait": {"en": "hiding the lesions: …", "es": "al ocultar las lesiones: …"},
     "second": {"en": "second opinion", "es": "segunda opinión"},
-    "second-agrees": {
-        "en": "What was measured of the lesion speaks for the same ({chance}).",
-        "es": "Lo medido en la lesión apunta a lo mismo ({chance}).",
-    },
     "size": {"en": "size", "es": "tamaño"},
     "depth": {"en": "depth", "es": "profundidad"},
     "area": {"en": "area", "es": "área"},

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.explain.faithfulness import Faithfulness
 from hcc_xai.explain.methods import METHODS, Explanation, agreement
+from hcc_xai.explain.shares import shares
 from hcc_xai.language import words
+from hcc_xai.language.telling import Statement, evidence_elsewhere
 from hcc_xai.page import texts
 from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.texts import text
@@ -31,10 +34,11 @@ def caption(a: Analysis, one: Explanation, verdict: Faithfulness | None, languag
         verdict: of its test, or None as long as there is none.
         language: of the reader.
     """
-    shares = _shares(a, one)
-    percent = {name: f"{round(100 * share)} %" for name, share in shares.items()}
-    lines = [text("shares", language, **percent)]
-    if shares["elsewhere"] > 0.5:
+    lies = shares(one.map, _parts(a))
+    percent = {"lesion": lies["lesion"], "liver": lies["liver"]}
+    percent["elsewhere"] = lies["rest"] + lies["outside"]
+    lines = [Statement("shares", percent).say(language)]
+    if evidence_elsewhere(lies):
         lines.append(words.say("evidence-elsewhere", language))
     state = ""
     if verdict is not None:
@@ -90,13 +94,11 @@ def curves(verdict: Faithfulness, language: str) -> str:
     )
 
 
-def _shares(a: Analysis, one: Explanation) -> dict[str, float]:
-    """Of the map's positive part, in the pixels of the file."""
-    positive = np.maximum(one.map, 0)
-    total = float(positive.sum()) or 1.0
-    lesion = float(positive[a.masks["lesion"]].sum()) / total
-    liver = float(positive[a.masks["liver"]].sum()) / total - lesion
-    return {"lesion": lesion, "liver": liver, "elsewhere": max(0.0, 1 - lesion - liver)}
+def _parts(a: Analysis) -> dict[str, NDArray[np.bool_]]:
+    """The places that a map may lie in, (H, W) bool in the pixels of the file."""
+    lesion, organ = a.target_mask, a.organ_mask
+    rest = a.sector & ~organ & ~lesion
+    return {"lesion": lesion, "liver": organ & ~lesion, "rest": rest, "outside": ~a.sector}
 
 
 def agreement_table(explanations: Sequence[Explanation], a: Analysis, language: str) -> str:
