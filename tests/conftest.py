@@ -149,6 +149,11 @@ def png(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tab(tiny: Analyzer) -> AnalyzeTab:
     """The tab "Analyze", where nothing was asked yet."""
+    return make_tab(tiny)
+
+
+def make_tab(analyzer: Analyzer) -> AnalyzeTab:
+    """The tab "Analyze" of a bundle."""
     import gradio as gr
 
     from hcc_xai.page.gradio_settings import blocks_settings
@@ -158,7 +163,7 @@ def tab(tiny: Analyzer) -> AnalyzeTab:
 
     blocks_settings()
     with gr.Blocks(analytics_enabled=False):
-        return AnalyzeTab(tiny, Answers(), Labels(), gr.Radio(["en", "es"]))
+        return AnalyzeTab(analyzer, Answers(), Labels(), gr.Radio(["en", "es"]))
 
 
 @pytest.fixture(scope="session")
