@@ -15,7 +15,7 @@ import gradio as gr
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.auditing import audit as auditing
 from hcc_xai.auditing.document import column, summary
-from hcc_xai.batch import run as batch
+from hcc_xai.batch.sources import find
 from hcc_xai.errors import DataError, HccXaiError
 from hcc_xai.page import texts
 from hcc_xai.page.labels import Labels
@@ -186,7 +186,7 @@ def unpack(paths: Sequence[str | Path], folder: Path) -> Path:
         DataError: nothing was given, or more than one table.
     """
     tables = []
-    for item in batch.find(paths):
+    for item in find(paths):
         if item.wrong:
             continue
         place = folder / item.name

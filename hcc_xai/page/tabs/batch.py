@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from hcc_xai.analysis.analyzer import Analysis, Analyzer
 from hcc_xai.batch import run as batch
+from hcc_xai.batch.sources import Item
+from hcc_xai.batch.tables import ANSWERS, PARQUET, TABLE, Row, pack, read_rows
 from hcc_xai.errors import HccXaiError
 from hcc_xai.explain.methods import KINDS, METHODS, Explanation
-from hcc_xai.files import read_lines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.language import words
@@ -44,9 +45,9 @@ _SORTS = ("file", "probability", "size", "sure")
 _OTHERS = tuple(m for m in METHODS if m not in KINDS)  # methods that run the network again
 _DOWNLOADS = {
     "zip": "all.zip",
-    "csv": batch.TABLE,
-    "parquet": batch.PARQUET,
-    "jsonl": batch.ANSWERS,
+    "csv": TABLE,
+    "parquet": PARQUET,
+    "jsonl": ANSWERS,
 }
 
 
@@ -56,7 +57,7 @@ class _Kept:
     (index, method, label) -> what a method found that runs the network again, small."""
 
     folder: Path
-    small: list[tuple[batch.Item, Analysis]] = field(default_factory=list)
+    small: list[tuple[Item, Analysis]] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     chosen: int | None = None
     turn: int = 0  # which change of the controls is the latest
@@ -70,7 +71,7 @@ class _Kept:
         self.stop.set()
         self.enough.set()
 
-    def add(self, item: batch.Item, answer: Analysis) -> None:
+    def add(self, item: Item, answer: Analysis) -> None:
         if len(self.small) < SHOWN:
             made = shrink(answer)
             with self.lock:
@@ -262,13 +263,13 @@ class BatchTab:
                     share = latest.done / max(1, latest.files)
                     title = text("batch-going", language, done=latest.done, files=latest.files)
                     yield {self.progress: bar(title, share, latest.left, language)}
-            batch.pack(out, kept.folder / "all.zip")
+            pack(out, kept.folder / "all.zip")
         except HccXaiError as error:
             yield {self.progress: say(texts.error(str(error), language), bad=True)}
             return
         finally:  # the visitor may have gone
             kept.stop.set()
-        rows = sorted(read_lines(out / batch.ANSWERS), key=lambda r: (r["file"], r["frame"]))
+        rows = sorted(read_rows(out), key=lambda r: (r["file"], r["frame"]))
         said = text(
             "batch-done",
             language,
@@ -470,7 +471,7 @@ def _wanted(a: Analysis, only: str) -> bool:
     return not only or a.accepted and only in (a.label, a.band())
 
 
-def _rank(one: tuple[batch.Item, Analysis], sort: str, malignant: str | None) -> tuple[Any, ...]:
+def _rank(one: tuple[Item, Analysis], sort: str, malignant: str | None) -> tuple[Any, ...]:
     item, a = one
     first: Any = 0
     if sort == "probability":
@@ -491,7 +492,7 @@ def _caption(name: str, a: Analysis, language: str) -> str:
     return f"{name}: {reason}"
 
 
-def table(rows: Sequence[batch.Row], titles: Any, language: str) -> str:
+def table(rows: Sequence[Row], titles: Any, language: str) -> str:
     """A row a picture, or a file that could not be read; at most a thousand on the page."""
     lines = []
     for row in rows[:1000]:
