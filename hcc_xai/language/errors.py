@@ -95,7 +95,24 @@ _ANALYSIS: dict[str, str] = {
     "unknown-label": "El grado {got!r} no existe; los conocidos son: {known}.",
     "unknown-kind-of-map": "El tipo de mapa {got!r} no existe; los disponibles son: {known}.",
 }
-_BATCH: dict[str, str] = {}
+_BATCH: dict[str, str] = {
+    "archive-bomb": "El archivo está comprimido más de {times} veces; por seguridad no se lee.",
+    "archive-damaged": "El archivo comprimido está dañado; vuelva a comprimirlo.",
+    "archive-encrypted": "El archivo está cifrado; vuelva a comprimirlo sin contraseña.",
+    "archive-member-damaged": (
+        "Este archivo está dañado dentro del comprimido; vuelva a comprimirlo."
+    ),
+    "archive-path": "Su ruta apunta fuera del archivo comprimido; no se lee.",
+    "archive-too-large": "El archivo es demasiado grande: descomprimido supera los {most} MB.",
+    "batch-link": "Es un enlace a otro archivo, y los enlaces no se siguen.",
+    "batch-missing": "El archivo no existe.",
+    "batch-nothing": "No hay ningún archivo en lo que se ha enviado.",
+    "batch-too-large": "El archivo es demasiado grande: se leen como máximo {most} MB.",
+    "batch-too-many": (
+        "Solo se leen los primeros {most} archivos; analice los demás por separado."
+    ),
+    "batch-unreadable": "No se puede abrir el archivo; compruebe que tiene permiso para leerlo.",
+}
 _DATASET: dict[str, str] = {
     "data-outline-unreadable": "{path} no existe o no es una imagen.",
 }

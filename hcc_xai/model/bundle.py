@@ -96,10 +96,26 @@ class Bundle:
 
 
 def default_model() -> str:
-    """The model to use when none is named: `HCC_XAI_MODEL`, or the bundle that ships."""
-    return os.environ.get("HCC_XAI_MODEL") or str(
-        Path(__file__).resolve().parents[2] / "weights" / "liver-us"
+    """The model to use when none is named: `HCC_XAI_MODEL`, or the bundle that ships.
+
+    The bundle lies in `weights/liver-us`: at the top of a checkout, within an installed package.
+
+    Raises:
+        BundleError: there is neither.
+    """
+    named = os.environ.get("HCC_XAI_MODEL")
+    if named:
+        return named
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package, package.parent):
+        bundle = folder / "weights" / "liver-us"
+        if (bundle / CONFIG).is_file():
+            return str(bundle)
+    text = (
+        "no bundle lies in {folder}; name one, a folder or owner/name on the Hugging Face Hub, "
+        "or set HCC_XAI_MODEL to it"
     )
+    raise BundleError("bundle-no-default", text, folder=str(package / "weights" / "liver-us"))
 
 
 def save_bundle(

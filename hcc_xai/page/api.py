@@ -15,11 +15,11 @@ from gradio.components import Component
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.auditing import audit as auditing
-from hcc_xai.batch.run import ANSWERS, pack
+from hcc_xai.batch.run import Options
 from hcc_xai.batch.run import run as answer_all
+from hcc_xai.batch.tables import pack, read_rows
 from hcc_xai.errors import ArgumentError, HccXaiError, unknown
 from hcc_xai.explain.methods import METHODS
-from hcc_xai.files import read_lines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.read import decode
 from hcc_xai.language import errors
@@ -128,16 +128,10 @@ class Endpoints:
                 )
             with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
                 sources, out = move(files, Path(folder) / "in"), Path(folder) / "out"
-                answer_all(
-                    self.analyzer,
-                    sources,
-                    out,
-                    pictures=pictures,
-                    every_frame=every_frame,
-                    accept=accept,
-                )
+                options = Options(pictures=pictures, every_frame=every_frame, accept=accept)
+                answer_all(self.analyzer, sources, out, options=options)
                 whole = pack(out, Path(folder) / "all.zip").read_bytes()
-                rows = list(read_lines(out / ANSWERS))
+                rows = list(read_rows(out))
             return rows, *self.answers.hand_out({"all.zip": whole})
 
         return _in_a_sentence(run, language)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from hcc_xai.batch import run as batch
+from hcc_xai.batch.sources import find
 from hcc_xai.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def unpack(paths: Sequence[str | Path], folder: Path) -> Path:
         DataError: nothing was given, or more than one table.
     """
     tables = []
-    for item in batch.find(paths):
+    for item in find(paths):
         if item.wrong:
             continue
         place = folder / item.name

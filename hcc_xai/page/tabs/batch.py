@@ -18,10 +18,12 @@ import numpy as np
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
-from hcc_xai.batch import run as batch
+from hcc_xai.batch.run import Progress
+from hcc_xai.batch.run import run as answer_all
+from hcc_xai.batch.sources import Item
+from hcc_xai.batch.tables import pack, read_rows
 from hcc_xai.errors import HccXaiError
 from hcc_xai.explain.methods import METHODS, Explanation
-from hcc_xai.files import read_lines
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.language import errors
 from hcc_xai.page.gradio_settings import BATCH, CHOSEN, LATEST, QUIET, REDRAW
@@ -57,7 +59,7 @@ class _Kept:
     """
 
     folder: Path
-    small: list[tuple[batch.Item, Analysis]] = field(default_factory=list)
+    small: list[tuple[Item, Analysis]] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     chosen: int | None = None
     turn: int = 0
@@ -71,7 +73,7 @@ class _Kept:
         self.stop.set()
         self.enough.set()
 
-    def add(self, item: batch.Item, answer: Analysis) -> None:
+    def add(self, item: Item, answer: Analysis) -> None:
         if len(self.small) < SHOWN:
             small = shrink(answer)
             with self.lock:
@@ -120,14 +122,14 @@ class BatchTab(BatchLayout):
         kept = _Kept(new_folder())
         self.visitors.put(session, kept)
         sources = move(paths or (), kept.folder / "in")
-        out, latest = kept.folder / "out", batch.Progress()
+        out, latest = kept.folder / "out", Progress()
 
-        def tell(now: batch.Progress) -> None:
+        def tell(now: Progress) -> None:
             nonlocal latest
             latest = replace(now)
 
-        def work() -> batch.Progress:
-            return batch.run(
+        def work() -> Progress:
+            return answer_all(
                 self.analyzer, sources, out, progress=tell, stop=kept.stop.is_set, keep=kept.add
             )
 
@@ -143,13 +145,13 @@ class BatchTab(BatchLayout):
                     share = latest.done / max(1, latest.files)
                     title = text("batch-going", language, done=latest.done, files=latest.files)
                     yield {self.progress: bar(title, share, latest.left, language)}
-            batch.pack(out, kept.folder / "all.zip")
+            pack(out, kept.folder / "all.zip")
         except HccXaiError as error:
             yield {self.progress: line(errors.say(error, language), bad=True)}
             return
         finally:  # the visitor may have gone
             kept.stop.set()
-        rows = sorted(read_lines(out / batch.ANSWERS), key=lambda r: (r["file"], r["frame"]))
+        rows = sorted(read_rows(out), key=lambda r: (r["file"], r["frame"]))
         yield from self._explain(kept, language, view)
         yield {
             self.progress: line(summary(total, language, most=SHOWN)),
@@ -297,7 +299,7 @@ def _wanted(a: Analysis, only: str) -> bool:
     return not only or a.accepted and only in (a.label, a.band())
 
 
-def _rank(one: tuple[batch.Item, Analysis], sort: str, malignant: str | None) -> tuple[Any, ...]:
+def _rank(one: tuple[Item, Analysis], sort: str, malignant: str | None) -> tuple[Any, ...]:
     item, a = one
     first: Any = 0
     if sort == "probability":

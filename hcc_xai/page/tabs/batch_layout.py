@@ -8,7 +8,7 @@ from typing import Literal
 
 import gradio as gr
 
-from hcc_xai.batch import run as batch
+from hcc_xai.batch.tables import ANSWERS, PARQUET, TABLE
 from hcc_xai.explain.methods import METHODS
 from hcc_xai.imaging import draw
 from hcc_xai.language import words
@@ -21,9 +21,9 @@ from hcc_xai.page.texts import i18n, text
 
 DOWNLOADS = {
     "zip": "all.zip",
-    "csv": batch.TABLE,
-    "parquet": batch.PARQUET,
-    "jsonl": batch.ANSWERS,
+    "csv": TABLE,
+    "parquet": PARQUET,
+    "jsonl": ANSWERS,
 }
 _SORTS = ("file", "probability", "size", "sure")
 _OTHERS = tuple(m for m in METHODS if m not in KINDS)  # methods that run the network again

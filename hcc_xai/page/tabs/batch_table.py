@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from hcc_xai.batch import run as batch
+from hcc_xai.batch.run import Progress
+from hcc_xai.batch.tables import Row
 from hcc_xai.imaging import draw
 from hcc_xai.language import errors, words
 from hcc_xai.page.texts import text
@@ -14,7 +15,7 @@ Titles = Mapping[str, Mapping[str, str]]  # label -> language -> title
 _MOST = 1000  # rows on the page; all are in the files
 
 
-def table(rows: Sequence[batch.Row], titles: Titles, language: str) -> str:
+def table(rows: Sequence[Row], titles: Titles, language: str) -> str:
     """An HTML table: a row a picture, or a file that could not be read; the first thousand.
 
     Args:
@@ -53,14 +54,14 @@ def _bad(name: str, reason: str) -> str:
     return f'<tr class="bad"><th scope="row">{name}</th><td colspan="4">{reason}</td></tr>'
 
 
-def _wrong(row: batch.Row, language: str) -> str:
+def _wrong(row: Row, language: str) -> str:
     """Why a file could not be read."""
     return errors.said(
         row.get("error_key", ""), row["error"], row.get("error_values", {}), language
     )
 
 
-def summary(total: batch.Progress, language: str, *, most: int) -> str:
+def summary(total: Progress, language: str, *, most: int) -> str:
     """How a batch went, in a sentence or two.
 
     Args:
