@@ -277,7 +277,7 @@ def bench(options: Namespace) -> int:
 
 def publish(options: Namespace) -> int:
     """Upload a bundle, or the whole Space, to the Hugging Face Hub."""
-    from hcc_xai.model.bundle import publish_bundle, publish_space
+    from hcc_xai.model.publish import publish_bundle, publish_space
 
     if options.space and not options.bundle:
         print(publish_space(_checkout(), options.space, private=options.private))
