@@ -15,7 +15,33 @@ with contextlib.suppress(ImportError):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Load the bundle, serve until stopped; 2 where there is nothing to load."""
+    """Load the bundle and serve until stopped.
+
+    Args:
+        arguments: what follows the name of the program; what the process was started with by
+            default.
+
+    Returns:
+        The exit code; 2 where the bundle cannot be loaded, or the page not be served.
+    """
+    options = _parser().parse_args(arguments)
+
+    from hcc_xai.errors import HccXaiError
+    from hcc_xai.page import launch
+    from hcc_xai.page.zerogpu import load_for_page
+
+    try:
+        analyzer = load_for_page(options.model)
+        # So that the folder of pictures is removed then, too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        launch(analyzer, host=options.host, port=options.port, against=options.against)
+    except (HccXaiError, OSError) as error:  # such as: the port is taken
+        print(f"app.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python app.py", description="Serve the page of hcc_xai.")
     parser.add_argument(
         "--model",
@@ -38,26 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=int,
         help="port to serve on (Gradio's own by default: the first free from 7860)",
     )
-    given = parser.parse_args(arguments)
-
-    from hcc_xai.errors import HccXaiError
-    from hcc_xai.page import launch
-    from hcc_xai.page.service import load_for_page
-
-    try:
-        analyzer = load_for_page(given.model)
-    except HccXaiError as error:
-        print(f"app.py: {error}", file=sys.stderr)
-        return 2
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(0)
-    )  # so that the folder of pictures is removed then, too
-    try:
-        launch(analyzer, host=given.host, port=given.port, against=given.against)
-    except OSError as error:  # the port is taken
-        print(f"app.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return parser
 
 
 if __name__ == "__main__":

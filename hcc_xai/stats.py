@@ -8,8 +8,9 @@ and nothing is looped over. Where a value is missing (NaN) the image is left out
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,18 +21,70 @@ from hcc_xai.errors import ArgumentError
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure, its 95 % interval and the number of images behind it; None where it cannot be
-    said."""
+class FigureRow(TypedDict):
+    """A `Figure` as JSON holds it."""
 
     value: float | None
     low: float | None
     high: float | None
     n: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, its 95 % interval and the number of images behind it.
+
+    Attributes:
+        value: the figure; None where it cannot be said.
+        low: the lower end of its interval; None where it has none.
+        high: the upper end of its interval; None where it has none.
+        n: images that it rests on.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Figure:
+        """The figure of a row that holds value, low, high and n; its other entries are not read."""
+        return cls(row["value"], row["low"], row["high"], row["n"])
+
+    def to_dict(self) -> FigureRow:
+        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+
+    def text(
+        self,
+        *,
+        digits: int = 3,
+        signed: bool = False,
+        between: str = " to ",
+        missing: str = "–",
+        note: str = "",
+        write: Callable[[float], str] | None = None,
+    ) -> str:
+        """The figure as a table shows it: "0.812 (0.790 to 0.834)".
+
+        Args:
+            digits: how many stand after the decimal point.
+            signed: whether a plus stands before a number over zero.
+            between: what stands between the two ends of the interval.
+            missing: the text where there is no value.
+            note: what else stands in the brackets, after the interval, such as "n 12".
+            write: how a number is written; by default with `digits` and `signed`.
+
+        Returns:
+            The value alone where there is neither an interval nor a note.
+        """
+        if self.value is None:
+            return missing
+        write = write or f"{{:{'+' if signed else ''}.{digits}f}}".format
+        inside = [note] if note else []
+        if self.low is not None and self.high is not None:
+            inside.insert(0, f"{write(self.low)}{between}{write(self.high)}")
+        brackets = f" ({'; '.join(inside)})" if inside else ""
+        return f"{write(self.value)}{brackets}"
 
 
 def draws(n: int, *, resamples: int = 1000, seed: int = 0) -> Floats:
@@ -44,7 +97,12 @@ def draws(n: int, *, resamples: int = 1000, seed: int = 0) -> Floats:
         ArgumentError: there is no image, or no resample.
     """
     if n < 1 or resamples < 1:
-        raise ArgumentError(f"n is {n}, resamples {resamples}; both must be at least 1")
+        raise ArgumentError(
+            "draws-none",
+            "n is {n}, resamples {resamples}; both must be at least 1",
+            n=n,
+            resamples=resamples,
+        )
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
     return np.vstack([np.ones((1, n)), drawn]).astype(np.float64)
 
@@ -175,7 +233,7 @@ def _by_score(
 ) -> tuple[Floats, Floats]:
     """Weight of positives and of negatives at each different score, ascending: (R, M) each."""
     if np.isnan(scores).any():
-        raise ArgumentError("a score is NaN; leave such images out first")
+        raise ArgumentError("score-not-a-number", "a score is NaN; leave such images out first")
     if not len(scores):
         empty = np.zeros((len(weights), 0))
         return empty, empty

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import gc
+import warnings
+import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 
 from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame, find_sector
 from hcc_xai.model.bundle import BundleConfig, save_bundle
 from hcc_xai.model.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantoms.phantom import make, random_spec
+
+if TYPE_CHECKING:
+    from hcc_xai.page.tabs.analyze import AnalyzeTab
 
 LABELS = ("normal", "benign", "malignant")
 _WIDE = "\n".join("|" + f" {cell} |" * 12 for cell in ("frame", "---", "1024x768"))  # a table
@@ -115,3 +126,56 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "index.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["name", "label", "fold", "stratum", "group", "note"], *rows])
     return folder
+
+
+@pytest.fixture(scope="module")
+def tidy() -> Iterator[None]:
+    """Gradio opens an event loop for each `Blocks` and never closes it; Python complains later."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.set_event_loop(None)
+        gc.collect()
+
+
+@pytest.fixture(scope="session")
+def png(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a malignant lesion, 150 x 200 pixels."""
+    path = tmp_path_factory.mktemp("scans") / "scan.png"
+    PIL.Image.fromarray(make(random_spec(3, label="malignant", shape=(150, 200))).pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def tab(tiny: Analyzer) -> AnalyzeTab:
+    """The tab "Analyze", where nothing was asked yet."""
+    return make_tab(tiny)
+
+
+def make_tab(analyzer: Analyzer) -> AnalyzeTab:
+    """The tab "Analyze" of a bundle."""
+    import gradio as gr
+
+    from hcc_xai.page.gradio_settings import blocks_settings
+    from hcc_xai.page.labels import Labels
+    from hcc_xai.page.memory import Answers
+    from hcc_xai.page.tabs.analyze import AnalyzeTab
+
+    blocks_settings()
+    with gr.Blocks(analytics_enabled=False):
+        return AnalyzeTab(analyzer, Answers(), Labels(), gr.Radio(["en", "es"]))
+
+
+@pytest.fixture(scope="session")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ZIP of six phantoms and a table."""
+    path = tmp_path_factory.mktemp("review") / "all.zip"
+    lines = ["file,label,site"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, label in enumerate(("normal", "benign", "malignant") * 2):
+            picture = make(random_spec(i, label=label, shape=(120, 160))).pixels
+            archive.writestr(f"x/{i}.png", draw.png(picture))
+            lines.append(f"{i}.png,{label},{'AB'[i % 2]}")
+        archive.writestr("x/table.csv", "\n".join(lines))
+        archive.writestr("../../out.csv", "file,label")
+    return path

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LABELS, Shape, make_tiny
+from conftest import LABELS, Shape, make_tab, make_tiny
+from page_tools import CONTROLS, VISITOR
 
 import hcc_xai
 from hcc_xai.analysis.analyzer import Analyzer, load
@@ -27,6 +28,7 @@ from hcc_xai.model.network import NetworkConfig
 
 TUMOURS = ("glioma", "meningioma", "pituitary", "metastasis")
 SHAPES = {
+    "liver": Shape(("G1", "G2", "G3"), ("liver", "lesion")),
     "no masks": Shape(("normal", "abnormal"), (), None, None),
     "four labels": Shape(TUMOURS, ("tumour",), "tumour", None),
     "three masks": Shape(LABELS, ("lungs", "heart", "nodule"), "nodule", "lungs"),
@@ -159,3 +161,24 @@ def test_a_title_that_a_language_lacks_is_said_in_english(tmp_path: Path, scan) 
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(BundleError, match="titles have no 'en' for label 'benign'"):
         load(folder)
+
+
+@pytest.mark.usefixtures("tidy")
+def test_the_page_answers(model: Analyzer, png: Path, request: pytest.FixtureRequest) -> None:
+    if not {"liver", "lesion"} <= set(model.config.network.masks):
+        request.applymarker(later)
+    tab = make_tab(model)
+    shown = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    assert shown[tab.stage] is not None
+
+
+def test_an_audit_measures_it(
+    model: Analyzer, png: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if not {"liver", "lesion"} <= set(model.config.network.masks):
+        request.applymarker(later)
+    labels = model.config.network.labels
+    table = tmp_path / "table.csv"
+    table.write_text(f"file,label\n{png},{labels[0]}\n")
+    report = hcc_xai.audit(model, table)
+    assert report.about["images"] == 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,17 @@ import hcc_xai
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.challenges import STEPS, Challenge
 from hcc_xai.auditing import audit as auditing
-from hcc_xai.auditing.audit import EVIDENCE, METRICS, OWN, cut, read_table
+from hcc_xai.auditing.document import document
+from hcc_xai.auditing.groups import COMPARED, by_group, cut, worst
+from hcc_xai.auditing.measure import EVIDENCE, OWN, Measurement
+from hcc_xai.auditing.metrics import METRICS
+from hcc_xai.auditing.report import GroupRow
+from hcc_xai.auditing.shortcuts import shortcuts
+from hcc_xai.auditing.table import read_table
 from hcc_xai.cli.main import main
 from hcc_xai.errors import DataError
 from hcc_xai.imaging import draw
+from hcc_xai.language.errors import say
 from hcc_xai.phantoms.phantom import PATIENT, make, random_spec
 
 LABELS = ("normal", "benign", "malignant")
@@ -29,8 +37,7 @@ LABELS = ("normal", "benign", "malignant")
 def few_draws() -> Iterator[None]:
     """Fairlearn takes its time with each."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(auditing, "_DRAWS", 10)
-    patch.setattr(auditing, "_SHUFFLES", 300)
+    patch.setattr(auditing, "audit", partial(auditing.audit, resamples=10, shuffles=300))
     yield
     patch.undo()
 
@@ -164,7 +171,7 @@ def test_an_unknown_column_and_other_labels_are_refused(studies: Path, tiny: Ana
         hcc_xai.audit(tiny, studies / "table.csv", folds={3: tiny.bundle.path})
 
 
-def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[dict[str, Any]]:
+def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[Measurement]:
     """Answers that are right with a probability of their scanner's."""
     rng = np.random.default_rng(seed)
     made = []
@@ -173,95 +180,135 @@ def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[dict[str, An
         other = "benign" if truth == "malignant" else "malignant"
         answer = truth if rng.random() < right[scanner] else other
         chance = rng.uniform(0.6, 1)
-        blank = dict.fromkeys(("dice", "hit", "false_lesion", *EVIDENCE))
         made.append(
-            {
-                "label": truth,
-                "answer": answer,
-                "probabilities": {answer: chance, ({*LABELS[1:]} - {answer}).pop(): 1 - chance},
-                "set": None,
-                "accepted": True,
-                "features": [800, 600, rng.random(), rng.random(), 0.5],
-                "size": rng.random() if answer else 0.0,
-                "about": {"scanner": scanner},
-                "challenges": (),
-                "steps": (),
-                **blank,
-            }
+            Measurement(
+                sha256="",
+                label=truth,
+                answer=answer,
+                probabilities={answer: chance, ({*LABELS[1:]} - {answer}).pop(): 1 - chance},
+                prediction_set=None,
+                accepted=True,
+                dice=None,
+                hit=None,
+                false_lesion=None,
+                evidence=dict.fromkeys(EVIDENCE),
+                frame=(800, 600, rng.random(), rng.random(), 0.5),
+                lesion_share=rng.random() if answer else 0.0,
+                about={"scanner": scanner},
+            )
         )
     return made
 
 
-def test_a_group_that_falls_behind_is_named_and_equal_ones_are_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    worse = auditing._groups(rows(300, {"A": 0.95, "B": 0.95, "C": 0.6}), ["scanner"], "malignant")
-    worst = auditing._worst(worse)
-    assert worst is not None and worst["group"] == "C" and worst["p"] < 0.05
-    assert worst["value"] < worst["rest"] and worst["low"] <= worst["value"] <= worst["high"]
-    monkeypatch.setattr(auditing, "_COMPARED", ("accuracy", "specificity"))
-    many = rows(300, {"A": 0.95, "B": 0.95, "C": 0.6})
+def grouped(
+    some: list[Measurement], columns: tuple[str, ...] = ("scanner",), *, shuffles: int = 300
+) -> list[GroupRow]:
+    return by_group(some, columns, "malignant", resamples=10, shuffles=shuffles)
+
+
+def test_a_group_that_falls_behind_is_named_and_equal_ones_are_not() -> None:
+    worse = grouped(rows(300, {"A": 0.95, "B": 0.95, "C": 0.6}))
+    found = worst(worse)
+    assert found is not None and found["group"] == "C" and found["p"] < 0.05
+    assert found["value"] < found["rest"] and found["low"] <= found["value"] <= found["high"]
+    few = {"resamples": 10, "compared": ("accuracy", "specificity")}
     columns = [f"noise {i}" for i in range(7)]
-    for i, row in enumerate(many):
-        row["about"] |= {c: "xy"[(i * (k + 2) // 3) % 2] for k, c in enumerate(columns)}
-    monkeypatch.setattr(auditing, "_SHUFFLES", 1000)
-    still = auditing._worst(auditing._groups(many, ["scanner", *columns], "malignant"))
+    many = [
+        replace(
+            row,
+            about={**row.about, **{c: "xy"[(i * (k + 2) // 3) % 2] for k, c in enumerate(columns)}},
+        )
+        for i, row in enumerate(rows(300, {"A": 0.95, "B": 0.95, "C": 0.6}))
+    ]
+    still = worst(by_group(many, ["scanner", *columns], "malignant", shuffles=1000, **few))
     assert still is not None and still["column"] == "scanner"  # corrected for 16 comparisons
-    monkeypatch.setattr(auditing, "_SHUFFLES", 300)
     false = 0
     for seed in range(6):
         same = rows(240, {"A": 0.8, "B": 0.8, "C": 0.8}, seed=seed + 10)
-        false += auditing._worst(auditing._groups(same, ["scanner"], "malignant")) is not None
+        false += worst(by_group(same, ["scanner"], "malignant", shuffles=300, **few)) is not None
     assert false <= 2  # one in twenty, by chance
+
+
+def test_only_what_is_compared_has_a_chance_of_its_own() -> None:
+    table = grouped(rows(90, {"A": 0.9, "B": 0.9, "C": 0.9}))
+    assert {row["metric"] for row in table if row["p"] is not None} <= set(COMPARED)
+    assert any(row["p"] is not None for row in table)
 
 
 def test_intervals_and_figures_by_hand() -> None:
     some = rows(90, {"A": 1.0, "B": 0.5, "C": 0.0})
-    groups = auditing._groups(some, ["scanner"], "malignant")
+    groups = grouped(some)
     by = {(g["group"], g["metric"]): g for g in groups}
     assert by["A", "accuracy"]["value"] == 1 and by["C", "accuracy"]["value"] == 0
     assert by["A", "sensitivity"]["value"] == by["A", "specificity"]["value"] == 1
     assert by["A", "auroc"]["value"] == 1 and by["C", "auroc"]["value"] == 0
-    mine = [r for r in some if r["about"]["scanner"] == "B"]
-    sick = [r for r in mine if r["label"] == "malignant"]
-    hits = np.mean([r["answer"] == "malignant" for r in sick])
+    mine = [r for r in some if r.about["scanner"] == "B"]
+    sick = [r for r in mine if r.label == "malignant"]
+    hits = np.mean([r.answer == "malignant" for r in sick])
     assert by["B", "sensitivity"]["value"] == pytest.approx(hits)
     assert by["B", "sensitivity"]["n"] == len(sick)
     assert by["B", "dice"]["value"] is None
 
 
 def test_one_class_only_and_one_group_only_say_nothing() -> None:
-    one = [r for r in rows(60, {"A": 1, "B": 1, "C": 1}) if r["label"] == "benign"]
-    groups = auditing._groups(one, ["scanner"], "malignant")
+    one = [r for r in rows(60, {"A": 1, "B": 1, "C": 1}) if r.label == "benign"]
+    groups = grouped(one)
     assert all(g["value"] is None for g in groups if g["metric"] in ("auroc", "sensitivity"))
-    alone = [r for r in one if r["about"]["scanner"] == "A"]
-    assert auditing._groups(alone, ["scanner"], "malignant") == []
-    assert auditing._shortcuts(one, "malignant") == []
+    alone = [r for r in one if r.about["scanner"] == "A"]
+    assert grouped(alone) == []
+    assert shortcuts(one, "malignant", resamples=10) == []
 
 
 def test_a_shortcut_is_caught_by_its_own_line_and_an_honest_model_by_none() -> None:
-    def challenged(flips: dict[str, float]) -> list[dict[str, Any]]:
-        made = rows(60, {"A": 0.9, "B": 0.9, "C": 0.9})
-        for i, row in enumerate(made):
-            row["challenges"] = tuple(
-                Challenge(n, "malignant", 0.9, 0.2, "benign" if i / 60 < share else "malignant")
-                for n, share in flips.items()
+    def challenged(flips: dict[str, float]) -> list[Measurement]:
+        return [
+            replace(
+                row,
+                challenges=tuple(
+                    Challenge(n, "malignant", 0.9, 0.2, "benign" if i / 60 < share else "malignant")
+                    for n, share in flips.items()
+                ),
             )
-        return made
+            for i, row in enumerate(rows(60, {"A": 0.9, "B": 0.9, "C": 0.9}))
+        ]
 
-    honest = auditing._shortcuts(challenged({"text": 0.02, "coarser": 0.05}), "malignant")
+    honest = shortcuts(challenged({"text": 0.02, "coarser": 0.05}), "malignant", resamples=10)
     assert not any(s["caught"] for s in honest)
-    bent = auditing._shortcuts(challenged({"text": 0.5, "coarser": 0.05}), "malignant")
+    bent = shortcuts(challenged({"text": 0.5, "coarser": 0.05}), "malignant", resamples=10)
     assert [s["name"] for s in bent if s["caught"]] == ["text"]
 
 
 def test_a_class_that_the_frame_gives_away_is_said() -> None:
-    made = rows(120, {"A": 0.7, "B": 0.7, "C": 0.7})
-    for row in made:
-        row["features"][2] += 2.0 * (row["label"] == "malignant")
-    lines = {s["name"]: s for s in auditing._shortcuts(made, "malignant")}
+    made = []
+    for row in rows(120, {"A": 0.7, "B": 0.7, "C": 0.7}):
+        width, height, brightness, *more = row.frame
+        brighter = brightness + 2.0 * (row.label == "malignant")
+        made.append(replace(row, frame=(width, height, brighter, *more)))
+    lines = {s["name"]: s for s in shortcuts(made, "malignant", resamples=10)}
     assert lines["frame-alone"]["value"] > 0.95 and lines["frame-alone"]["caught"]
     assert not lines["size-alone"]["caught"]
+
+
+def test_a_positive_label_that_is_guessed_is_said(found: hcc_xai.Audit) -> None:
+    assert found.about["positive"] == "malignant" and found.about["positive_by"] == "config"
+    report = found.to_dict()
+    guessed: dict = {**report, "about": {**report["about"], "positive_by": "last label"}}
+    for sentence in (
+        "The model does not say which of its labels is the positive one; the last, malignant,",
+        "El modelo no indica cuál de sus etiquetas es la positiva; se ha tomado la última, malig",
+    ):
+        assert sentence in document(guessed) and sentence not in document(report)
+
+
+def test_without_a_malignant_label_the_last_is_taken_and_the_numbers_say_so(
+    studies: Path, tmp_path: Path
+) -> None:
+    bundle = make_tiny(tmp_path / "tiny")
+    config = json.loads((bundle / "config.json").read_text())
+    (bundle / "config.json").write_text(json.dumps({**config, "malignant": None}))
+    (studies / "two.csv").write_text("file,label\n0.png,normal\n1.png,benign")
+    about = hcc_xai.audit(bundle, studies / "two.csv", by=["marks"]).about
+    assert (about["positive"], about["positive_by"]) == ("malignant", "last label")
 
 
 def test_the_command_line_writes_page_and_numbers(
@@ -274,3 +321,21 @@ def test_the_command_line_writes_page_and_numbers(
     assert "left out" in told.err
     assert json.loads((tmp_path / "audit.json").read_text())["about"]["columns"] == ["Scanner"]
     assert main([*arguments, "--out", str(tmp_path), "--by", "nothing"]) == 2
+
+
+def test_what_is_wrong_with_a_table_is_said_in_spanish(tmp_path: Path, tiny: Analyzer) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "gone.csv").write_text("file,label\nx.png,benign")
+    (tmp_path / "broken.csv").write_text("file,label\nbroken.png,benign")
+    (tmp_path / "broken.png").write_bytes(b"")
+    for name, sentence in {
+        "empty.csv": "no tiene columna con el archivo (se ha buscado file, filename, file_name, "
+        "image, image_path, path, name, picture); columnas que tiene: ninguna.",
+        "gone.csv": "no se puede usar ninguna fila; archivo: columna «file»; etiqueta: columna "
+        "«label»; grupos según: –; descartados: 1 archivos que no están.",
+        "broken.csv": "No se ha podido leer ninguna imagen: broken.png: ",
+    }.items():
+        with pytest.raises(DataError) as caught:
+            hcc_xai.audit(tiny, tmp_path / name)
+        assert sentence in say(caught.value, "es")
+        assert "{" not in str(caught.value)

@@ -143,3 +143,40 @@ def test_the_benchmarks_refuse_an_unknown_method(tmp_path: Path, capsys) -> None
     arguments = ["benchmark-explanations", "--out", str(tmp_path), "--method", "magic"]
     assert main(arguments) == 2
     assert "grad-cam++" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["scan.png", "scan.png/below"])
+@pytest.mark.parametrize("command", ["analyze", "analyze a folder", "explain", "audit"])
+def test_a_place_that_cannot_be_written_to_is_one_line(
+    command: str, out: str, picture: Path, tiny_bundle: Path, capsys
+) -> None:
+    folder = picture.parent / "studies"
+    folder.mkdir()
+    (folder / "scan.png").write_bytes(picture.read_bytes())
+    commands = {
+        "analyze": ["analyze", str(picture), "--model", str(tiny_bundle)],
+        "analyze a folder": ["analyze", str(folder), "--model", str(tiny_bundle)],
+        "explain": ["explain", str(picture), "--model", str(tiny_bundle)],
+        "audit": ["audit", str(tiny_bundle), "--data", str(folder)],
+    }
+    assert main([*commands[command], "--out", str(picture.parent / out)]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("hcc_xai: ") and str(picture) in line and "Traceback" not in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
+def test_a_full_disk_is_one_line(data: Path, capsys) -> None:
+    assert main(["data", str(data), "--out", "/dev/full"]) == 2
+    assert capsys.readouterr().err == "hcc_xai: No space left on device\n"
+
+
+def test_a_file_that_is_not_there_is_one_line(data: Path, tmp_path: Path, capsys) -> None:
+    recipe = tmp_path / "recipe.json"
+    arguments = ["train", "--data", str(data), "--out", str(tmp_path), "--recipe", str(recipe)]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"hcc_xai: {recipe}: No such file or directory\n"
+    for content in (b"{", b"[]", b"\xff"):
+        recipe.write_bytes(content)
+        assert main(arguments) == 2
+        line = capsys.readouterr().err
+        assert line.count("\n") == 1 and "is no recipe" in line

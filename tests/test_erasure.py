@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from hcc_xai.dataset.folder import Record, Sample, plain
+from hcc_xai.dataset.folder import Record
+from hcc_xai.dataset.samples import Sample, plain
 from hcc_xai.model.network import Network, NetworkConfig
 from hcc_xai.stats import softmax
 from hcc_xai.training.erasure import _same_shares, erase, erasing

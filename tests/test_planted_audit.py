@@ -4,6 +4,7 @@ must be caught by the line that is meant for it, and the honest one by none."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,7 @@ EPOCHS = {"text": 24}  # a text of a few pixels takes longer to find
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
     """Those to learn from, and a folder of the others."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(auditing, "_DRAWS", 10)
-    patch.setattr(auditing, "_SHUFFLES", 300)
+    patch.setattr(auditing, "audit", partial(auditing.audit, resamples=10, shuffles=300))
     made = [spec_of(100_000 + i) for i in range(TAUGHT + TESTED)]
     pictures = [make(spec) for spec, _ in made]
     folder = tmp_path_factory.mktemp("planted")

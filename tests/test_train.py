@@ -18,16 +18,8 @@ from safetensors.torch import load_file, save_file
 import hcc_xai.training.loop as training
 from hcc_xai import load
 from hcc_xai.cli import main as cli
-from hcc_xai.dataset.folder import (
-    LESION,
-    Sample,
-    cached_samples,
-    leave_out,
-    load_sample,
-    plain,
-    read_index,
-    sampling_weights,
-)
+from hcc_xai.dataset.folder import LESION, leave_out, read_index
+from hcc_xai.dataset.samples import Sample, cached_samples, load_sample, plain, sampling_weights
 from hcc_xai.errors import ArgumentError, DataError
 from hcc_xai.model.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantoms.phantom import make, random_spec

@@ -424,7 +424,11 @@ def _calibration(bundle: Bundle) -> Calibration | None:
         return None
     fitted = Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
     if fitted.labels != bundle.config.network.labels:
-        raise BundleError(f"calibration.json is of other labels: {', '.join(fitted.labels)}")
+        raise BundleError(
+            "calibration-labels",
+            "calibration.json is of other labels: {labels}",
+            labels=", ".join(fitted.labels),
+        )
     return fitted
 
 

@@ -103,7 +103,11 @@ def explain(
     method, layer = method_named(question.method), question.layer or SHARED
     label, against = answer.known(question.label), question.against
     if against is not None and answer.known(against) == label:
-        raise ArgumentError(f"label and against are both {label!r}; they must differ")
+        raise ArgumentError(
+            "label-against-itself",
+            "label and against are both {label!r}; they must differ",
+            label=label,
+        )
     own = method.immediate and layer == SHARED  # it came with the answer; the bundle has its scale
     task = Task(
         answer.maps,
@@ -175,7 +179,12 @@ def explain_outline(
     row, col = point
     height, width = answer.image.shape
     if not (0 <= row < height and 0 <= col < width and answer.sector[row, col]):
-        raise ArgumentError(f"the point ({row}, {col}) lies outside the scan")
+        raise ArgumentError(
+            "point-outside",
+            "the point ({row}, {col}) lies outside the scan",
+            row=str(row),
+            col=str(col),
+        )
     number = next((i for i, x in enumerate(answer.lesions, 1) if x.mask[row, col]), None)
     task = Task(
         answer.maps,

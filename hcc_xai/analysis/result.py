@@ -400,7 +400,12 @@ class Analysis:
         if not self.lesions and lesion == 1:
             return ()
         if not 1 <= lesion <= len(self.lesions):
-            raise ArgumentError(f"lesion {lesion} is not there; there are {len(self.lesions)}")
+            raise ArgumentError(
+                "lesion-not-there",
+                "lesion {lesion} is not there; there are {count}",
+                lesion=lesion,
+                count=len(self.lesions),
+            )
         if lesion not in self._descriptions:
             self._descriptions[lesion] = describe(
                 self.image.grey, self.sector, self.organ_mask, self.lesions[lesion - 1]

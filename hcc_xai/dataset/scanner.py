@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 
 from hcc_xai.stats import Floats
 
-_FRAME = ("width", "height", "brightness", "sharpness", "sector_share")
+FRAME = ("width", "height", "brightness", "sharpness", "sector_share")
 
 
 def frame_features(grey: NDArray[np.float32], sector: NDArray[np.bool_]) -> dict[str, float]:
-    """What the scanner alone gives away: frame size, mean grey level, sharpness (mean absolute
-    Laplacian over the mean), share of the frame that was scanned."""
+    """What the scanner alone gives away.
+
+    Args:
+        grey: (H, W) float32 in [0, 1].
+        sector: (H, W) bool, what was scanned.
+
+    Returns:
+        "width" and "height" of the frame in pixels, "brightness" (mean grey level of the sector, 0
+        to 1), "sharpness" (mean absolute Laplacian over the mean grey level), and "sector_share"
+        (share of the frame that was scanned, 0 to 1).
+    """
     brightness = float(grey[sector].mean())
     inner = cv2.erode(sector.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     edges = abs(cv2.Laplacian(np.ascontiguousarray(grey, np.float32), cv2.CV_32F))
@@ -35,12 +44,16 @@ def frame_baseline(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> 
     """Probabilities from the frame alone: gradient boosting on its size, brightness, sharpness and
     share scanned, out of fold.
 
+    Args:
+        rows: N pictures; each has a label, a fold, and what `frame_features` gives.
+        labels: K of them, in the order of the columns.
+
     Returns:
-        (N, K), or None where a fold is all there is, or the others lack a class.
+        (N, K) float64, or None where a fold is all there is, or the others lack a class.
     """
     from sklearn.ensemble import GradientBoostingClassifier
 
-    features = np.array([[r[k] for k in _FRAME] for r in rows], np.float64)
+    features = np.array([[r[k] for k in FRAME] for r in rows], np.float64)
     truth, folds = (
         np.array([labels.index(r["label"]) for r in rows]),
         np.array([r["fold"] for r in rows]),

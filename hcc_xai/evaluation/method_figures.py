@@ -304,7 +304,7 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-def _mean(values: Sequence[float]) -> dict[str, Any]:
+def _mean(values: Sequence[float]) -> stats.FigureRow:
     n = len(values)
     if not n:
         return stats.Figure(None, None, None, 0).to_dict()

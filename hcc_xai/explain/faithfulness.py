@@ -108,7 +108,12 @@ def check(
     """
     inside = grey >= 0
     if not grey.shape == blurred.shape == heat.shape or not inside.any():
-        raise ArgumentError(f"picture, blurred picture and map are {grey.shape}, {heat.shape}")
+        raise ArgumentError(
+            "faithfulness-shapes",
+            "picture, blurred picture and map are {picture}, {heat}",
+            picture=str(grey.shape),
+            heat=str(heat.shape),
+        )
     rng = np.random.default_rng(seed)
     heat = np.where(inside, np.maximum(heat, 0), 0).astype(np.float32)
     maps = [heat, *(surrogate(heat, rng) for _ in range(random))]

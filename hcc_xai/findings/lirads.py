@@ -71,7 +71,12 @@ def suggest(lesions: Sequence[Lesion], study: Study, *, known: bool = True) -> S
     """
     for number in study.benign:
         if not 1 <= number <= len(lesions):
-            raise ArgumentError(f"lesion {number} is not there; there are {len(lesions)}")
+            raise ArgumentError(
+                "lesion-not-there",
+                "lesion {lesion} is not there; there are {count}",
+                lesion=number,
+                count=len(lesions),
+            )
     category, said = _category(lesions, study) if known else (None, [("lirads-stopped", {})])
     score = study.visualization and f"VIS-{study.visualization}"
     if category is not None:

@@ -32,7 +32,9 @@ class Outlines:
         if not all(0 <= x <= 1 for x in lines) or not all(
             np.isfinite(x) for x in (self.slope, self.size, self.bias)
         ):
-            raise BundleError("calibration.json: a value of outlines is out of range")
+            raise BundleError(
+                "outlines-range", "calibration.json: a value of outlines is out of range"
+            )
 
     def confidence(self, mean: float, share: float) -> float:
         """The chance that a part is a lesion, 0 to 1.

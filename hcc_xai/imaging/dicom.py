@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hcc_xai.errors import ImageError
 from hcc_xai.imaging.image import (
-    CUT_SHORT,
-    DAMAGED,
     Image,
     Region,
     check_size,
@@ -20,18 +19,22 @@ from hcc_xai.imaging.image import (
     plausible,
     render,
 )
+from hcc_xai.imaging.refusals import cut_short, damaged
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.uid import UID
 
-NO_PIXELS = "This DICOM file holds no picture (it may be a report, a plan or a folder listing)."
-FILM = "This DICOM file holds a film (MPEG, H.264 or H.265); export it as single pictures."
-
+DICOM_ENDINGS = (".dcm",)
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def read_dicom(data: bytes, frame: int | None) -> Image:
-    """One frame of a DICOM file, the middle one by default.
+    """Read one frame of a DICOM file.
+
+    Args:
+        data: the whole file.
+        frame: which frame, counted from 0; None for the middle one.
 
     Raises:
         ImageError: there is no picture, or not all of it; pydicom raises other types too.
@@ -45,17 +48,25 @@ def read_dicom(data: bytes, frame: int | None) -> Image:
     if keyword is None or "Rows" not in ds or "Columns" not in ds:
         # pydicom drops an element that the file ends within.
         started = "Rows" in ds and (b"\xe0\x7f\x10\0" in data or b"\x7f\xe0\0\x10" in data)
-        raise ImageError(CUT_SHORT if started else NO_PIXELS)
+        if started:
+            raise cut_short()
+        raise ImageError(
+            "dicom-no-picture",
+            "This DICOM file holds no picture (it may be a report, a plan or a folder listing).",
+        )
     check_size(ds.Rows, ds.Columns)
     syntax = _transfer_syntax(ds)
     if "MPEG" in syntax.name or "HEVC" in syntax.name:
-        raise ImageError(FILM)
+        raise ImageError(
+            "dicom-film",
+            "This DICOM file holds a film (MPEG, H.264 or H.265); export it as single pictures.",
+        )
     frames = get_nr_frames(ds, warn=False)
     frame = choose_frame(frame, frames)
     if syntax.is_encapsulated:
         _check_codestream(ds, frame, frames)
     elif len(ds[keyword].value) < get_expected_length(ds):
-        raise ImageError(CUT_SHORT)
+        raise cut_short()
     array = _decode_frame(data, ds, frame)
     _flatten(ds, frame)
     if array.ndim == 3:
@@ -113,19 +124,19 @@ def _check_codestream(ds: Dataset, frame: int, frames: int) -> None:
     code = get_frame(ds.PixelData, frame, number_of_frames=frames)
     jpeg = code.startswith((b"\xff\xd8", b"\xff\x4f"))
     if jpeg and not code.rstrip(b"\0\xff").endswith(b"\xff\xd9"):  # frames are padded with either
-        raise ImageError(CUT_SHORT)
+        raise cut_short()
     try:
         with PIL.Image.open(BytesIO(code), formats=("JPEG", "JPEG2000")) as inner:
             size, layers = inner.size, getattr(inner, "layer", [])
     except (OSError, SyntaxError):
         return  # RLE, JPEG-LS and 12-bit JPEG: their decoders allocate what the data set says
     if size != (ds.Columns, ds.Rows):
-        raise ImageError(DAMAGED)
+        raise damaged()
     if len(layers) == 3 and layers[0][1:3] != layers[1][1:3]:
         ds.PhotometricInterpretation = "YBR_FULL_422"  # some call it RGB, but RGB is not subsampled
 
 
-def _transfer_syntax(ds: Dataset) -> Any:
+def _transfer_syntax(ds: Dataset) -> UID:
     """The transfer syntax; of a file that states none, the one by which it was parsed."""
     from pydicom import uid
 
@@ -210,7 +221,7 @@ def _look_up(values: np.ndarray, item: Dataset, ds: Dataset) -> tuple[np.ndarray
     return table[index], max(2**bits - 1, int(table.max()))
 
 
-def _first(value: Any) -> float | None:
+def _first(value: str | float | Sequence[float] | None) -> float | None:
     """The first of one or many numbers; None for none."""
     if value is None or value == "":
         return None
@@ -221,10 +232,10 @@ def _regions(ds: Dataset) -> tuple[Region, ...]:
     """The ultrasound regions that are 2D and in cm; else the spacing of the whole picture."""
     height, width = int(ds.Rows), int(ds.Columns)
     items = list(ds.get("SequenceOfUltrasoundRegions") or [])
-    found = [region for item in items if (region := _region(item, height, width))]
+    regions = [region for item in items if (region := _region(item, height, width))]
     # One spacing for a picture of several parts, or of a spectrum, would be wrong somewhere.
-    if found or len(items) > 1 or (items and items[0].get("RegionSpatialFormat") != 1):
-        return tuple(found)
+    if regions or len(items) > 1 or (items and items[0].get("RegionSpatialFormat") != 1):
+        return tuple(regions)
     try:
         row, column = ds.get("PixelSpacing") or ds.get("ImagerPixelSpacing") or (0, 0)
         region = Region(0, 0, height, width, float(row), float(column))

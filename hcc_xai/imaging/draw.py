@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import cv2
 import numpy as np
@@ -27,7 +27,13 @@ SIGNED_MAP = (
 
 @lru_cache(maxsize=16)
 def lookup(name: str) -> NDArray[np.uint8]:
-    """A colour map as (256, 3) uint8.
+    """The colours of a colour map.
+
+    Args:
+        name: one of `COLOUR_MAPS`, or `SIGNED_MAP`.
+
+    Returns:
+        (256, 3) uint8, RGB, from the least value to the most.
 
     Raises:
         ArgumentError: not one of `COLOUR_MAPS` or `SIGNED_MAP`.
@@ -43,9 +49,26 @@ def lookup(name: str) -> NDArray[np.uint8]:
 
 
 def hide_outside(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The scan alone: text, marks and names outside the sector are black."""
+    """The scan alone: text, marks and names outside the sector are black.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        sector: (H, W) bool, what was scanned.
+
+    Returns:
+        (H, W, 3) uint8, a new picture.
+    """
     shown = cv2.bitwise_and(pixels, pixels, mask=sector.view(np.uint8))
     return np.asarray(shown, np.uint8)
+
+
+class HeatOptions(TypedDict, total=False):
+    """How `add_heat` draws a map; its arguments of these names say what they mean."""
+
+    scale: float
+    opacity: float
+    colour_map: str
+    signed: bool
 
 
 def add_heat(
@@ -60,18 +83,27 @@ def add_heat(
     """A heatmap over a picture; where the map is zero the picture stays as it is.
 
     Args:
-        pixels: (H, W, 3) uint8. values: (H, W) float32, raw.
+        pixels: (H, W, 3) uint8, RGB.
+        values: (H, W) float32, the map in its own unit.
         scale: the absolute value that is drawn at full strength; larger ones look the same.
         opacity: 0 to 1, of the colour at full strength.
+        colour_map: one of `COLOUR_MAPS`; a signed map has its own.
         signed: use the two-sided colour map, zero in its middle.
+
+    Returns:
+        (H, W, 3) uint8, a new picture.
 
     Raises:
         ArgumentError: opacity outside 0 to 1, scale not above zero, unknown colour map.
     """
     if not 0 <= opacity <= 1:
-        raise ArgumentError(f"opacity is {opacity}; allowed is 0 to 1")
+        raise ArgumentError(
+            "heat-opacity", "opacity is {opacity}; allowed is 0 to 1", opacity=opacity
+        )
     if not scale > 0:
-        raise ArgumentError(f"scale is {scale}; allowed is anything above 0")
+        raise ArgumentError(
+            "heat-scale", "scale is {scale}; allowed is anything above 0", scale=scale
+        )
     level = np.ascontiguousarray(values, np.float32) / np.float32(scale)
     strength = np.abs(level) if signed else np.maximum(level, 0)
     index = cv2.convertScaleAbs(
@@ -86,7 +118,14 @@ def add_heat(
 
 
 def own_scale(values: NDArray[np.float32]) -> float:
-    """The scale that shows this picture's own strongest evidence at full strength."""
+    """The scale that shows this picture's own strongest evidence at full strength.
+
+    Args:
+        values: (H, W) float32, the map in its own unit.
+
+    Returns:
+        Its largest absolute value; 1 where it is zero everywhere.
+    """
     largest = float(np.abs(values).max())
     return largest if largest > 0 else 1.0
 
@@ -94,7 +133,16 @@ def own_scale(values: NDArray[np.float32]) -> float:
 def add_outline(
     pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """A thin line round a mask, on its inner edge; a new picture."""
+    """Draw a thin line round a mask, on its inner edge.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        mask: (H, W) bool.
+        colour: red, green and blue, 0 to 255.
+
+    Returns:
+        (H, W, 3) uint8, a new picture.
+    """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     width = max(1, round(max(mask.shape) / 800))
     drawn = np.array(pixels)
@@ -105,7 +153,16 @@ def add_outline(
 def add_dots(
     pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """A dotted line round a mask, on its inner edge; a new picture."""
+    """Draw a dotted line round a mask, on its inner edge.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        mask: (H, W) bool.
+        colour: red, green and blue, 0 to 255.
+
+    Returns:
+        (H, W, 3) uint8, a new picture.
+    """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     width = max(1, round(max(mask.shape) / 800))
     drawn = np.array(pixels)
@@ -123,10 +180,21 @@ def overlay(
     *,
     heat: NDArray[np.float32] | None = None,
     lines: Sequence[NDArray[np.bool_]] = (),
-    **heat_options: Any,
+    **heat_options: Unpack[HeatOptions],
 ) -> NDArray[np.uint8]:
-    """The explained picture: scan, heatmap if any, outlines of the given masks (the last on top),
-    dotted ones of `lines`."""
+    """The explained picture: the scan, a heatmap if there is one, and outlines.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        sector: (H, W) bool, what was scanned; the rest becomes black.
+        masks: name -> (H, W) bool; each is outlined, the last on top.
+        heat: (H, W) float32, a map in its own unit.
+        lines: (H, W) bool each; masks with a dotted outline in the lesion's colour.
+        heat_options: how `add_heat` draws the map: `scale`, `opacity`, `colour_map`, `signed`.
+
+    Returns:
+        (H, W, 3) uint8, a new picture.
+    """
     shown = hide_outside(pixels, sector)
     if heat is not None:
         shown = add_heat(shown, heat, **heat_options)
@@ -138,7 +206,15 @@ def overlay(
 
 
 def mark(pixels: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
-    """A picture with a line of text (ASCII) on a bar across its top, for answers not to rely on."""
+    """Write a line of text on a bar across the top of a picture, for answers not to rely on.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        text: ASCII only.
+
+    Returns:
+        (H, W, 3) uint8, a new picture.
+    """
     drawn = np.array(pixels)
     height = max(14, drawn.shape[0] // 24)
     drawn[:height] = COLOURS["lesion"]
@@ -150,16 +226,29 @@ def mark(pixels: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
 
 
 def css_gradient(*, signed: bool, colour_map: str = "inferno") -> str:
-    """The colour map as a CSS gradient from left (least) to right (most), for a scale beside the
-    picture."""
+    """A colour map as a CSS gradient, for a scale beside the picture.
+
+    Args:
+        signed: use the two-sided colour map, zero in its middle.
+        colour_map: one of `COLOUR_MAPS`, where the map is not signed.
+
+    Returns:
+        A `linear-gradient(...)` from left (least) to right (most).
+    """
     table = lookup(SIGNED_MAP if signed else colour_map)
     stops = ", ".join("rgb({},{},{})".format(*table[i]) for i in np.linspace(0, 255, 9).astype(int))
     return f"linear-gradient(to right, {stops})"
 
 
 def png(pixels: NDArray[Any]) -> bytes:
-    """PNG bytes of an RGB (H, W, 3) or grey (H, W) uint8 picture, or of a bool mask as 0 and 255.
-    No metadata."""
+    """Write a picture or a mask as a PNG file without metadata.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB, (H, W) uint8 grey, or (H, W) bool, written as 0 and 255.
+
+    Returns:
+        The bytes of the file.
+    """
     how = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # what is fast and hardly larger
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8) * 255

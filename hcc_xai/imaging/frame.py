@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hcc_xai.errors import ArgumentError
 from hcc_xai.imaging.packing import pack, unpack
+from hcc_xai.imaging.sector import Numbers
 from hcc_xai.imaging.sector import find_sector as find_sector
 
 _EVEN_MEAN, _EVEN_STD = 0.45, 0.20  # grey level and contrast that the network sees in every sector
@@ -49,15 +50,29 @@ class Frame:
 
     @classmethod
     def around(cls, sector: NDArray[np.bool_], *, size: int) -> Frame:
-        """The frame that shows a sector as large as a square of `size` pixels allows."""
+        """The frame that shows a sector as large as the network's square allows.
+
+        Args:
+            sector: (H, W) bool, what was scanned; at least one pixel.
+            size: side of the network's square, in pixels.
+
+        Raises:
+            ArgumentError: the sector is empty.
+        """
         rows, cols = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
         if len(rows) == 0:
-            raise ArgumentError("the sector is empty; it must hold at least one pixel")
+            raise ArgumentError(
+                "sector-empty", "the sector is empty; it must hold at least one pixel"
+            )
         return cls(sector, (int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1), size)
 
     @property
     def inner(self) -> tuple[int, int, int, int]:
-        """Top, left, height and width of the picture within the network's square, in its pixels."""
+        """Where the picture lies within the network's square.
+
+        Returns:
+            Top, left, height and width, in pixels of the square.
+        """
         top, left, bottom, right = self.box
         scale = self.size / max(bottom - top, right - left)
         height = max(1, round((bottom - top) * scale))
@@ -77,7 +92,7 @@ class Frame:
         """(size, size): the share of each of the network's pixels that was scanned."""
         return self.shrink(self.sector.astype(np.float32))
 
-    def to_network(self, grey: NDArray[Any]) -> NDArray[np.float32]:
+    def to_network(self, grey: Numbers) -> NDArray[np.float32]:
         """Grey levels, evened out, as the network sees them.
 
         Args:
@@ -92,7 +107,10 @@ class Frame:
         """
         if grey.shape != self.sector.shape:
             raise ArgumentError(
-                f"the picture is {grey.shape}, its sector {self.sector.shape}; they must agree"
+                "sector-shape",
+                "the picture is {shape}, its sector {sector}; they must agree",
+                shape=str(grey.shape),
+                sector=str(self.sector.shape),
             )
         # Divided by the share of each pixel that was scanned: the rim would mix with black.
         black = np.zeros(grey.shape, np.float32)
@@ -101,8 +119,15 @@ class Frame:
         )
         return even_out(scanned / np.maximum(self._cover, 1e-3), self.network_sector)
 
-    def shrink(self, full: NDArray[Any]) -> NDArray[np.float32]:
-        """Any (H, W) float map of the file in the network's square, (size, size); 0 beside it."""
+    def shrink(self, full: Numbers) -> NDArray[np.float32]:
+        """A map of the file, made smaller or larger to fit into the network's square.
+
+        Args:
+            full: (H, W) float, in the pixels of the file.
+
+        Returns:
+            (size, size) float32; 0 beside the picture.
+        """
         top, left, bottom, right = self.box
         row, col, height, width = self.inner
         out = np.zeros((self.size, self.size), np.float32)
@@ -114,11 +139,18 @@ class Frame:
         return out
 
     def shrink_mask(self, full: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The same of an (H, W) bool mask: where more than half of a pixel is in it."""
-        found: NDArray[np.bool_] = self.shrink(full.astype(np.float32)) > 0.5
-        return found
+        """A mask of the file in the network's square.
 
-    def to_file(self, values: NDArray[Any], *, fill: float = 0.0) -> NDArray[np.float32]:
+        Args:
+            full: (H, W) bool, in the pixels of the file.
+
+        Returns:
+            (size, size) bool: the pixels more than half of which lie in the mask.
+        """
+        mask: NDArray[np.bool_] = self.shrink(full.astype(np.float32)) > 0.5
+        return mask
+
+    def to_file(self, values: Numbers, *, fill: float = 0.0) -> NDArray[np.float32]:
         """A map at any resolution of the network's square, in the pixels of the file.
 
         Args:
@@ -150,7 +182,15 @@ class Frame:
         return full
 
     def to_network_point(self, row: float, col: float) -> tuple[float, float]:
-        """A point of the file (pixel centres at .5) in the network's square."""
+        """Where a point of the file lies in the network's square.
+
+        Args:
+            row: in pixels of the file; the centre of the first row is 0.5.
+            col: in pixels of the file; the centre of the first column is 0.5.
+
+        Returns:
+            Row and column in pixels of the square, centres at .5.
+        """
         top, left, bottom, right = self.box
         first_row, first_col, height, width = self.inner
         return (
@@ -160,32 +200,53 @@ class Frame:
 
 
 def smooth_within(
-    values: NDArray[Any], inside: NDArray[np.float32], sigma: float
+    values: Numbers, inside: NDArray[np.float32], sigma: float
 ) -> NDArray[np.float32]:
     """A Gaussian blur that knows nothing of what lies outside.
 
     Args:
-        values: (h, w) float. inside: (h, w) float32 of 0 and 1. sigma: standard deviation, pixels.
+        values: (h, w) float.
+        inside: (h, w) float32, 1 where the values count and 0 elsewhere.
+        sigma: standard deviation of the blur, in pixels.
+
+    Returns:
+        (h, w) float32.
     """
     cover: NDArray[Any] = cv2.GaussianBlur(inside, (0, 0), sigma)
     blurred: NDArray[Any] = cv2.GaussianBlur(values * inside, (0, 0), sigma)
-    found: NDArray[np.float32] = blurred / np.maximum(cover, 1e-3)
-    return found
+    smooth: NDArray[np.float32] = blurred / np.maximum(cover, 1e-3)
+    return smooth
 
 
-def even_out(grey: NDArray[Any], sector: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Bring gain and contrast inside the sector to a common mean and spread; -1 outside.
+def even_out(grey: Numbers, sector: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Bring gain and contrast inside the sector to a common mean and spread.
 
-    (h, w) float and bool -> (h, w) float32.
+    Args:
+        grey: (h, w) float, grey levels.
+        sector: (h, w) bool, what was scanned; at least one pixel.
+
+    Returns:
+        (h, w) float32 in [0, 1]; mean 0.45 and standard deviation 0.20 inside the sector (before
+        clipping), -1 outside it.
     """
     seen = grey[sector]
     return even_out_by(grey, sector, float(seen.mean()), float(seen.std()))
 
 
 def even_out_by(
-    grey: NDArray[Any], sector: NDArray[np.bool_], mean: float, spread: float
+    grey: Numbers, sector: NDArray[np.bool_], mean: float, spread: float
 ) -> NDArray[np.float32]:
-    """As `even_out`, with a mean and spread that were measured elsewhere: over the whole sector of
-    which this is a part."""
+    """Bring gain and contrast to a common mean and spread, from those of a larger sector.
+
+    Args:
+        grey: (h, w) float, grey levels of a part of a scan.
+        sector: (h, w) bool, which of its pixels were scanned.
+        mean: mean grey level of the whole scan.
+        spread: standard deviation of the grey levels of the whole scan.
+
+    Returns:
+        (h, w) float32 in [0, 1] inside the sector, -1 outside it. The whole scan would have mean
+        0.45 and standard deviation 0.20 before clipping.
+    """
     evened = (grey - mean) / max(spread, 1e-3) * _EVEN_STD + _EVEN_MEAN
     return np.where(sector, np.clip(evened, 0, 1), -1).astype(np.float32)

@@ -18,19 +18,20 @@ MAX_PIXELS = 64_000_000
 MIN_SIDE = 16  # pixels
 MAX_MM = 5.0  # per pixel
 
-CUT_SHORT = "This file is cut short: a part of the picture is missing; copy or export it again."
-DAMAGED = "This file is damaged or of an unsupported kind; export it again as PNG or plain DICOM."
-EVEN = "This picture is one even shade: there is nothing to see in it."
-
 
 @dataclass(frozen=True)
 class Region:
     """A rectangle of the picture that has its own spacing.
 
+    Rows and columns are counted in pixels of the file, after it was turned upright.
+
     Attributes:
-        top, left, bottom, right: half-open, in pixels of the file after EXIF orientation.
-        mm_per_row: distance between neighbouring rows in mm.
-        mm_per_column: distance between neighbouring columns in mm.
+        top: first row.
+        left: first column.
+        bottom: row after the last one.
+        right: column after the last one.
+        mm_per_row: distance between neighbouring rows in mm, above 0 and at most 5.
+        mm_per_column: distance between neighbouring columns in mm, above 0 and at most 5.
     """
 
     top: int
@@ -40,7 +41,8 @@ class Region:
     mm_per_row: float
     mm_per_column: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float]:
+        """Each attribute by its name."""
         return asdict(self)
 
 
@@ -51,8 +53,9 @@ class Image:
     Attributes:
         pixels: (H, W, 3) uint8, RGB, for display.
         grey: (H, W) float32 in [0, 1], at the full bit depth of the file; the luma of colour files.
-        regions: the rectangles whose spacing is known.
-        frame, frames: which frame this is, counted from 0, and how many the file has.
+        regions: the rectangles whose spacing is known; they may overlap.
+        frame: which frame of the file this is, counted from 0.
+        frames: how many frames the file has.
         source: base name of the file without control characters; "array" for an array.
         sha256: of the file's bytes; of the pixels for an array.
         burned_in: whether a DICOM file says that text is burned into its pixels.
@@ -67,7 +70,7 @@ class Image:
     sha256: str = ""
     burned_in: bool = False
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Pixels in few bytes, without loss: a grey picture is one channel, and its grey levels are
         left out where they are those of its pixels."""
         state = dict(self.__dict__)
@@ -86,19 +89,28 @@ class Image:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W)."""
+        """Height and width, (H, W), in pixels."""
         return self.grey.shape[0], self.grey.shape[1]
 
     def spacing_at(self, row: float, col: float) -> tuple[float, float] | None:
-        """(mm per row, mm per column) of the smallest region that holds the point, or None."""
+        """The spacing at a point of the picture.
+
+        Args:
+            row: distance from the top edge in pixels.
+            col: distance from the left edge in pixels.
+
+        Returns:
+            (mm per row, mm per column) of the smallest region that holds the point; None where no
+            region holds it.
+        """
         holders = [r for r in self.regions if r.top <= row < r.bottom and r.left <= col < r.right]
         if not holders:
             return None
         region = min(holders, key=lambda r: (r.bottom - r.top) * (r.right - r.left))
         return region.mm_per_row, region.mm_per_column
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the pixels."""
+    def to_dict(self) -> dict[str, object]:
+        """Everything but the pixels, as JSON can hold it."""
         height, width = self.shape
         return {
             "source": self.source,
@@ -113,9 +125,19 @@ class Image:
 
 
 def render(values: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) or (H, W, 1, 3 or 4) from 0 to `full` -> `Image.pixels` and `Image.grey`.
+    """The pixels and the grey levels of an `Image` from stored values.
 
-    Alpha is laid over black, as the surround of a scan is.
+    Where the values have alpha they are laid over black, because the surround of a scan is black.
+
+    Args:
+        values: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, from 0 to `full`.
+        full: the value of white.
+
+    Returns:
+        `Image.pixels`, (H, W, 3) uint8, and `Image.grey`, (H, W) float32 in [0, 1].
+
+    Raises:
+        ImageError: the picture is too small or too large, holds NaN, or is of one even shade.
     """
     check_size(*values.shape[:2])
     values = values[..., 0] if values.shape[2:] == (1,) else values
@@ -135,7 +157,9 @@ def render(values: np.ndarray, full: float) -> tuple[np.ndarray, np.ndarray]:
         grey[strip] = unit if unit.ndim == 2 else _luma(unit)
         pixels[strip] = np.rint(unit * 255).reshape(*unit.shape[:2], -1)
     if grey.min() == grey.max():
-        raise ImageError(EVEN)
+        raise ImageError(
+            "picture-one-shade", "This picture is one even shade: there is nothing to see in it."
+        )
     return pixels, grey
 
 
@@ -155,32 +179,83 @@ def _luma(unit: np.ndarray) -> np.ndarray:
 
 
 def check_finite(values: np.ndarray) -> None:
+    """Refuse a picture with values that are no numbers.
+
+    Args:
+        values: of any shape and type.
+
+    Raises:
+        ImageError: a value is NaN or infinite.
+    """
     if not np.isfinite(values).all():
-        raise ImageError("This picture holds values that are not numbers (NaN or infinite).")
+        raise ImageError(
+            "picture-not-finite",
+            "This picture holds values that are not numbers (NaN or infinite).",
+        )
 
 
 def check_size(height: int, width: int) -> None:
+    """Refuse a picture that is too small to show anything, or too large for the memory.
+
+    Args:
+        height: in pixels.
+        width: in pixels.
+
+    Raises:
+        ImageError: a side has fewer than 16 pixels, or the picture more than 64 megapixels.
+    """
     if min(height, width) < MIN_SIDE:
-        got = f"{width} x {height} pixels"
-        raise ImageError(f"This picture is too small ({got}): a side needs at least {MIN_SIDE}.")
+        raise ImageError(
+            "picture-too-small",
+            "This picture is too small ({width} x {height} pixels): a side needs at least {least}.",
+            width=width,
+            height=height,
+            least=MIN_SIDE,
+        )
     if height * width > MAX_PIXELS:
-        raise ImageError(too_large(f" ({width} x {height} pixels)"))
-
-
-def too_large(size: str = "") -> str:
-    return f"This picture is too large{size}: at most {MAX_PIXELS // 10**6} megapixels are read."
+        raise ImageError(
+            "picture-too-large",
+            "This picture is too large ({width} x {height} pixels): "
+            "at most {most} megapixels are read.",
+            width=width,
+            height=height,
+            most=MAX_PIXELS // 10**6,
+        )
 
 
 def choose_frame(frame: int | None, frames: int) -> int:
-    """The frame asked for, or the middle one."""
+    """Which frame of a file is read.
+
+    Args:
+        frame: the frame that was asked for, counted from 0; None for the middle one.
+        frames: how many the file has.
+
+    Returns:
+        Its number, from 0 to `frames` - 1.
+
+    Raises:
+        ImageError: the file has no such frame.
+    """
     if frame is None:
         return frames // 2
     if not isinstance(frame, SupportsIndex) or not 0 <= operator.index(frame) < frames:
-        allowed = f"it has {frames}, 0 to {frames - 1}" if frames > 1 else "it has only frame 0"
-        raise ImageError(f"Frame {frame} is not in this picture: {allowed}.")
+        if frames > 1:
+            raise ImageError(
+                "frame-not-there",
+                "Frame {frame} is not in this picture: it has {frames}, 0 to {last}.",
+                frame=str(frame),
+                frames=frames,
+                last=frames - 1,
+            )
+        raise ImageError(
+            "frame-only-one",
+            "Frame {frame} is not in this picture: it has only frame 0.",
+            frame=str(frame),
+        )
     return operator.index(frame)
 
 
 def plausible(region: Region) -> bool:
+    """Whether a region holds a pixel, and its pixels measure more than 0 and at most 5 mm."""
     spaced = 0 < region.mm_per_row <= MAX_MM and 0 < region.mm_per_column <= MAX_MM
     return spaced and region.top < region.bottom and region.left < region.right

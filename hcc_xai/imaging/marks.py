@@ -6,11 +6,11 @@ that lies beside it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from hcc_xai.imaging.sector import Numbers
 
 _ARM = 4  # pixels from a caliper's crossing; a larger one holds one of that size
 _BETWEEN = 3  # pixels from the middle of a stroke; there is nothing of it any more
@@ -21,11 +21,18 @@ _BESIDE = 40  # grey levels between the letter's darker quarter and the brightes
 
 
 def caliper(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
-    """How far the best upright or tilted cross stands out from between its arms, in grey levels;
-    -255 where the sector is too small to hold one.
+    """How clearly a caliper's cross is drawn into the scan.
 
     A hit-or-miss transform in grey levels: the least of the strokes less the most of what lies
-    between them. (H, W) each.
+    between them.
+
+    Args:
+        grey: (H, W) uint8, grey levels.
+        sector: (H, W) bool, what was scanned.
+
+    Returns:
+        How far the best upright or tilted cross stands out from between its arms, 0 to 255 grey
+        levels; -255 where the sector is too small to hold a cross.
     """
     inside = _inner(sector)
     best = -255
@@ -36,23 +43,39 @@ def caliper(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
     for strokes, between in (upright, tilted):
         least = np.minimum.reduce([cv2.erode(grey, stroke) for stroke in strokes])
         apart = cv2.subtract(least, cv2.dilate(grey, between.astype(np.uint8)))  # none below 0
-        found = apart[inside]
-        best = max(best, int(found.max())) if found.size else best
+        heights = apart[inside]
+        best = max(best, int(heights.max())) if heights.size else best
     return best
 
 
 def drawn(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """All that looks drawn into the scan: sharp strokes of any shape, a little widened. (H, W)
-    each."""
+    """All that looks drawn into the scan: sharp strokes of any shape, a little widened.
+
+    Args:
+        grey: (H, W) uint8, grey levels.
+        sector: (H, W) bool, what was scanned.
+
+    Returns:
+        (H, W) bool.
+    """
     parts, _, sharp = _strokes(grey, sector, _HEIGHT[1])
     marks = np.isin(parts, sharp).astype(np.uint8)
-    found: NDArray[np.bool_] = cv2.dilate(marks, np.ones((5, 5), np.uint8)) > 0
-    return found
+    widened: NDArray[np.bool_] = cv2.dilate(marks, np.ones((5, 5), np.uint8)) > 0
+    return widened
 
 
 def letters(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
-    """How many letters stand in the longest row of them: alike in height, on one line, close
-    together. (H, W) each."""
+    """How many letters stand in the longest row of them.
+
+    A row is of letters that are alike in height, stand on one line, and are close together.
+
+    Args:
+        grey: (H, W) uint8, grey levels.
+        sector: (H, W) bool, what was scanned.
+
+    Returns:
+        The number of letters; 0 where there is none.
+    """
     _, stats, sharp = _strokes(grey, sector, _HEIGHT[1], least=_HEIGHT[0])
     boxes = [tuple(map(int, stats[i, :4])) for i in sharp]
     return max((_row(box, boxes) for box in boxes), default=0)
@@ -60,7 +83,7 @@ def letters(grey: NDArray[np.uint8], sector: NDArray[np.bool_]) -> int:
 
 def _strokes(
     grey: NDArray[np.uint8], sector: NDArray[np.bool_], most: int, *, least: int = 1
-) -> tuple[NDArray[Any], NDArray[Any], list[int]]:
+) -> tuple[Numbers, Numbers, list[int]]:
     """Bright thin parts of the sector, (H, W) of their numbers; their boxes; and the numbers of
     those from `least` to `most` pixels high, no wider than `most`, that are sharp."""
     high = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8)) > _STANDS_OUT
@@ -87,10 +110,10 @@ def _inner(sector: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _sharp(
     grey: NDArray[np.uint8],
-    parts: NDArray[Any],
+    parts: Numbers,
     strokes: NDArray[np.uint8],
     index: int,
-    stats: NDArray[Any],
+    stats: Numbers,
 ) -> bool:
     """Whether nearly all of a part is brighter than nearly all that is beside it."""
     left, top, width, height = map(int, stats[:4])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.imaging.frame import smooth_within
+from hcc_xai.imaging.sector import Numbers
 
 
 def paint_over(
@@ -26,7 +27,9 @@ def paint_over(
     enough.
 
     Args:
-        grey: (h, w) float32, 0 to 1 inside the sector, -1 outside. mask, tissue: (h, w) bool.
+        grey: (h, w) float32, 0 to 1 inside the sector, -1 outside.
+        mask: (h, w) bool, what is painted over.
+        tissue: (h, w) bool, where speckle may be copied from.
 
     Returns:
         (h, w) float32; unchanged outside the mask.
@@ -58,11 +61,12 @@ def paint_over(
 
 def elsewhere(
     mask: NDArray[np.bool_], allowed: NDArray[np.bool_]
-) -> tuple[NDArray[Any], NDArray[Any]] | None:
+) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     """Where a mask of the same shape fits into `allowed`, as far from where it is as can be.
 
     Args:
-        mask, allowed: (h, w) bool.
+        mask: (h, w) bool, what is moved.
+        allowed: (h, w) bool, where it may lie.
 
     Returns:
         Rows and columns of the mask's pixels moved there, in the mask's own order, or None where
@@ -86,54 +90,94 @@ def elsewhere(
 def hidden_and_elsewhere(
     grey: NDArray[np.float32], lesion: NDArray[np.bool_], liver: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
-    """The picture with the lesion painted over ("hidden"), and with as much painted over elsewhere
-    in the liver ("elsewhere"); without those that cannot be made. liver: without the lesion."""
+    """The picture without its lesion, and a picture without as much of the liver, to compare with.
+
+    Args:
+        grey: (h, w) float32, 0 to 1 inside the sector, -1 outside.
+        lesion: (h, w) bool.
+        liver: (h, w) bool, without the lesion.
+
+    Returns:
+        "hidden" -> the picture with the lesion painted over, "elsewhere" -> the picture with a
+        patch of the same shape painted over elsewhere in the liver; (h, w) float32 each. Without
+        "elsewhere" where the patch fits nowhere; empty where there is no lesion.
+    """
     if not lesion.any():
         return {}
-    made = {"hidden": paint_over(grey, lesion, tissue=liver)}
+    pictures = {"hidden": paint_over(grey, lesion, tissue=liver)}
     place = elsewhere(lesion, liver)
     if place is not None:
         other = np.zeros(lesion.shape, bool)
         other[place] = True
-        made["elsewhere"] = paint_over(grey, other, tissue=liver & ~other)
-    return made
+        pictures["elsewhere"] = paint_over(grey, other, tissue=liver & ~other)
+    return pictures
 
 
 def ring_about(lesion: NDArray[np.bool_], soft: float | None = None) -> NDArray[np.float32]:
-    """1 in a lesion and a ring around it, a quarter of its mean diameter wide and at least 4
-    pixels; 0 elsewhere, soft between. soft: standard deviation of that, pixels; a quarter of the
-    ring by default."""
+    """How much of a lesion's own picture is shown at each pixel.
+
+    It is 1 in the lesion and in a ring around it, which is a quarter of the lesion's mean diameter
+    wide, and at least 4 pixels. It falls softly to 0 beyond.
+
+    Args:
+        lesion: (h, w) bool.
+        soft: standard deviation of the soft edge in pixels; a quarter of the ring by default.
+
+    Returns:
+        (h, w) float32 in [0, 1].
+    """
     ring = max(4, round(0.25 * 2 * float(np.sqrt(lesion.sum() / np.pi))))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
     wide = cv2.dilate(lesion.astype(np.float32), kernel)
-    found: NDArray[Any] = cv2.GaussianBlur(wide, (0, 0), soft or max(1.0, ring / 4))
-    return found
+    return np.asarray(cv2.GaussianBlur(wide, (0, 0), soft or max(1.0, ring / 4)), np.float32)
 
 
 def but_for_the_lesion(
-    own: NDArray[Any], other: NDArray[Any], lesion: NDArray[np.bool_], kept: NDArray[np.float32]
+    own: Numbers,
+    other: Numbers,
+    lesion: NDArray[np.bool_],
+    shown: NDArray[np.float32],
 ) -> NDArray[Any]:
-    """The lesion as it is, and another picture around it. kept: see `ring_about`."""
-    return np.where(lesion, own, kept * own + (1 - kept) * other)
+    """The lesion as it is, and another picture around it.
+
+    Args:
+        own: (h, w) float, the picture with the lesion.
+        other: (h, w) float, the picture to put around it.
+        lesion: (h, w) bool.
+        shown: (h, w) float32 in [0, 1], how much of `own` is shown at each pixel, which
+            `ring_about` computes.
+
+    Returns:
+        (h, w) float; exactly `own` in the lesion.
+    """
+    return np.where(lesion, own, shown * own + (1 - shown) * other)
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How a scanner draws: quantiles of the grey levels of a sector, (65,) float, and its sharpness
-    (mean absolute Laplacian)."""
+    """How a scanner draws.
+
+    Attributes:
+        levels: (65,) float64, quantiles of the sector's grey levels from 0 to 1, evenly spaced.
+        sharpness: mean absolute Laplacian of the grey levels.
+    """
 
     levels: NDArray[np.float64]
     sharpness: float
 
 
 def look_of(grey: NDArray[np.float32]) -> Look:
-    """The look of a picture: (h, w) float32, 0 to 1 inside the sector, -1 outside."""
+    """Measure how a picture is drawn.
+
+    Args:
+        grey: (h, w) float32, 0 to 1 inside the sector, -1 outside.
+    """
     inside = grey >= 0
     levels = np.quantile(grey[inside].astype(np.float64), np.linspace(0, 1, 65))
     return Look(levels, _sharpness(grey, inside))
 
 
-def _sharpness(grey: NDArray[Any], inside: NDArray[np.bool_]) -> float:
+def _sharpness(grey: Numbers, inside: NDArray[np.bool_]) -> float:
     inner = cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     edges = abs(cv2.Laplacian(np.clip(grey, 0, 1), cv2.CV_32F))
     return float(edges[inner].mean()) if inner.any() else 0.0
@@ -142,17 +186,24 @@ def _sharpness(grey: NDArray[Any], inside: NDArray[np.bool_]) -> float:
 def with_look(
     grey: NDArray[np.float32], lesion: NDArray[np.bool_], look: Look
 ) -> NDArray[np.float32]:
-    """A picture that shows its lesion, and a ring around it, as they are, and all else as another
-    scanner would: with its sharpness and its grey levels.
+    """A picture that is drawn as another scanner would, but for its lesion.
+
+    The lesion and a ring around it stay as they are; the ring is a quarter of the lesion's mean
+    diameter wide, and at least 4 pixels. All else gets the other scanner's sharpness and grey
+    levels.
 
     Args:
-        grey: (h, w) float32, 0 to 1 inside the sector, -1 outside. lesion: (h, w) bool. The ring is
-            a quarter of the lesion's mean diameter wide, and at least 4 pixels.
+        grey: (h, w) float32, 0 to 1 inside the sector, -1 outside.
+        lesion: (h, w) bool.
+        look: how the other scanner draws.
+
+    Returns:
+        (h, w) float32, 0 to 1 inside the sector, -1 outside.
     """
     inside = grey >= 0
     own = np.clip(grey, 0, 1)
     sharpness = _sharpness(grey, inside)
-    other: NDArray[Any] = own
+    other: Numbers = own
     if sharpness > look.sharpness:  # the widest blur that does not fall below the other's
         for sigma in (0.5, 0.7, 0.9, 1.2, 1.6):
             blurred = cv2.GaussianBlur(own, (0, 0), sigma)

@@ -8,7 +8,6 @@ phantoms.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
@@ -33,13 +32,14 @@ _PATCH = 5  # pixels; coloured specks smaller than that are compression
 
 
 def measure_quality(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> dict[str, float]:
-    """What the limits are about.
+    """Measure all that `LIMITS` judges.
 
     Args:
-        pixels: (H, W, 3) uint8, RGB. sector: (H, W) bool, at least one pixel.
+        pixels: (H, W, 3) uint8, RGB.
+        sector: (H, W) bool, what was scanned; at least one pixel.
 
     Returns:
-        One value for each key of `LIMITS`.
+        Key of `LIMITS` -> its value, in the unit that stands beside its limit.
     """
     rows, cols = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
     box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
@@ -60,7 +60,14 @@ def measure_quality(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> dic
 
 
 def faults(measured: Mapping[str, float]) -> tuple[str, ...]:
-    """The names of the limits that are broken."""
+    """What is wrong with a picture.
+
+    Args:
+        measured: a value for each key of `LIMITS`, which `measure_quality` gives.
+
+    Returns:
+        The keys of the limits that are broken, in the order of `LIMITS`.
+    """
     return tuple(
         name
         for name, (limit, more) in LIMITS.items()
@@ -68,7 +75,7 @@ def faults(measured: Mapping[str, float]) -> tuple[str, ...]:
     )
 
 
-def _detail(grey: NDArray[Any], inside: NDArray[np.bool_]) -> float:
+def _detail(grey: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
     """Mean absolute Laplacian over the standard deviation, at about the network's resolution."""
     scale = min(1.0, _SIDE / max(grey.shape))
     small = cv2.resize(
@@ -97,5 +104,5 @@ def _colour(shown: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
     strong = cv2.subtract(most, least)
     tint = float(np.median(strong[inside]))
     there = ((strong > 70 + 2 * tint) & inside).astype(np.uint8)
-    found = cv2.morphologyEx(there, cv2.MORPH_OPEN, np.ones((_PATCH, _PATCH), np.uint8))
-    return float(found.sum()) / float(inside.sum())
+    patches = cv2.morphologyEx(there, cv2.MORPH_OPEN, np.ones((_PATCH, _PATCH), np.uint8))
+    return float(patches.sum()) / float(inside.sum())

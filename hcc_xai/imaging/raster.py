@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from hcc_xai.errors import ImageError
-from hcc_xai.imaging.image import (
-    CUT_SHORT,
-    DAMAGED,
-    Image,
-    check_size,
-    choose_frame,
-    render,
-    too_large,
-)
+from hcc_xai.imaging.image import MAX_PIXELS, Image, check_size, choose_frame, render
+from hcc_xai.imaging.refusals import cut_short, damaged
 
+if TYPE_CHECKING:
+    import PIL.Image
+
+RASTER_ENDINGS = (".jpg", ".png", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 
 
 def read_raster(data: bytes, frame: int | None) -> Image:
-    """One frame or page of a picture file, turned upright; the middle one by default.
+    """Read one frame or page of a picture file, turned upright.
+
+    Args:
+        data: the whole file.
+        frame: which frame or page, counted from 0; None for the middle one.
 
     Raises:
         ImageError: the file is damaged, cut short or too large; Pillow raises other types too.
@@ -32,7 +33,7 @@ def read_raster(data: bytes, frame: int | None) -> Image:
     import PIL.ImageOps
 
     try:
-        picture: Any = PIL.Image.open(BytesIO(data), formats=_FORMATS)
+        picture: PIL.Image.Image = PIL.Image.open(BytesIO(data), formats=_FORMATS)
         # The second picture of an MPO is a preview or the other eye.
         frames = 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
         check_size(picture.height, picture.width)
@@ -43,10 +44,14 @@ def read_raster(data: bytes, frame: int | None) -> Image:
         picture.load()
         orientation = int(picture.getexif().get(0x0112, 1))
     except PIL.Image.DecompressionBombError:
-        raise ImageError(too_large()) from None
+        raise ImageError(
+            "picture-too-large-unsized",
+            "This picture is too large: at most {most} megapixels are read.",
+            most=MAX_PIXELS // 10**6,
+        ) from None
     except (OSError, SyntaxError) as error:
         cut = "truncated" in str(error) or "not processed" in str(error) or _endless(data)
-        raise ImageError(CUT_SHORT if cut else DAMAGED) from None
+        raise (cut_short() if cut else damaged()) from None
     bits = data[24] if picture.format == "PNG" else max(tags.get(258, (8,)))  # 24: of IHDR
     if bits == 16 and picture.mode in ("RGB", "RGBA", "RGBX", "LA"):
         pixels, grey = render(_deep(data, frame, orientation), 65535)
@@ -68,7 +73,7 @@ def _deep(data: bytes, page: int, orientation: int) -> np.ndarray:
         np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED, range=(page, page + 1)
     )
     if not done or pages[0].dtype != np.uint16:
-        raise ImageError(CUT_SHORT if _endless(data) else DAMAGED)
+        raise cut_short() if _endless(data) else damaged()
     array = pages[0] if data.startswith((b"II", b"MM")) else _upright(pages[0], orientation)
     if array.ndim == 2:
         return array
@@ -83,7 +88,7 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     return array[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
-def _values(picture: Any, bits: int, *, inverted: bool) -> tuple[np.ndarray, float]:
+def _values(picture: PIL.Image.Image, bits: int, *, inverted: bool) -> tuple[np.ndarray, float]:
     """A Pillow picture -> (array, the value of white)."""
     if picture.mode.startswith("I;16"):
         full = 2 ** min(bits, 16) - 1

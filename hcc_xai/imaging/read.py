@@ -19,11 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from hcc_xai.errors import HccXaiError, ImageError, SpacingError
-from hcc_xai.imaging.dicom import FILM, NO_PIXELS, read_dicom
+from hcc_xai.imaging import refusals
+from hcc_xai.imaging.dicom import DICOM_ENDINGS, read_dicom
 from hcc_xai.imaging.image import (
-    CUT_SHORT,
-    DAMAGED,
-    EVEN,
     MAX_MM,
     Image,
     Region,
@@ -32,27 +30,18 @@ from hcc_xai.imaging.image import (
     choose_frame,
     render,
 )
-from hcc_xai.imaging.raster import read_raster
+from hcc_xai.imaging.raster import RASTER_ENDINGS, read_raster
 
 __all__ = ["Image", "Reader", "Region", "Source", "Spacing", "READERS", "read", "decode", "sniff"]
-__all__ += ["MAX_BYTES", "KINDS", "CUT_SHORT", "DAMAGED", "EVEN", "FILM", "NO_PIXELS"]
+__all__ += ["ENDINGS", "MAX_BYTES"]
 
+# How the names of pictures end, the commonest first: for names that are given without an ending.
+ENDINGS = (*RASTER_ENDINGS, *DICOM_ENDINGS)
 MAX_BYTES = 512 * 2**20  # of a file, and of a deflated one when inflated
-
-KINDS = "a PNG, JPEG, TIFF, BMP, WebP, GIF or DICOM file"
 
 # Group 2 or 8 in either byte order: what a DICOM file without a preamble starts with.
 _DICOM = re.compile(rb"(?s)([\x02\x08]\0.[\0-\x20]|\0[\x02\x08][\0-\x20].)")
 _RASTER = re.compile(rb"(?s)\x89PNG\r\n\x1a\n|\xff\xd8\xff|II[*+]\0|MM\0[*+]|BM|GIF8|RIFF....WEBP")
-_REFUSED = {
-    rb"\s*$": "is empty",
-    rb"PK[\3\5\7]": "is a ZIP archive (unpack it first)",
-    rb"\x1f\x8b|BZh|7z\xbc\xaf|\xfd7zXZ|Rar!": "is a compressed archive (unpack it first)",
-    rb"%PDF": "is a PDF document",
-    rb"....ftyp": "is a film or an HEIC picture",
-    rb"(?s)\s*<.*<svg|\s*<svg": "is an SVG drawing",
-    rb"([\t\n\r\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]+)+($|(?<=.{64}))": "holds text",
-}
 
 Source = str | os.PathLike[str] | np.ndarray | Image
 Spacing = float | tuple[float, float] | None
@@ -76,20 +65,35 @@ def read(source: Source, *, frame: int | None = None, mm_per_pixel: Spacing = No
     spacing = _check_spacing(mm_per_pixel)
     if isinstance(source, Image):
         if frame is not None and frame != source.frame:
-            known = f"This picture is frame {source.frame} already"
-            raise ImageError(f"{known}; read its file again for frame {frame}.")
+            raise ImageError(
+                "frame-is-another",
+                "This picture is frame {own} already; read its file again for frame {frame}.",
+                own=source.frame,
+                frame=str(frame),
+            )
         return _with_spacing(source, spacing)
     if isinstance(source, np.ndarray):
         return _with_spacing(_from_array(source, frame), spacing)
     if not isinstance(source, str | os.PathLike):
-        raise ImageError(f"Expected a path, an array or an Image, got {type(source).__name__}.")
+        raise ImageError(
+            "source-kind",
+            "Expected a path, an array or an Image, got {got}.",
+            got=type(source).__name__,
+        )
     return decode(_load(source), name=os.fspath(source), frame=frame, mm_per_pixel=mm_per_pixel)
 
 
 def decode(
     data: bytes, *, name: str = "upload", frame: int | None = None, mm_per_pixel: Spacing = None
 ) -> Image:
-    """Like `read`, from the bytes of a file: by content, never by the name's extension.
+    """Read a picture from the bytes of a file; its kind is told by content, not by its name.
+
+    Args:
+        data: the whole file.
+        name: what the file is called; only its base name is kept, as `Image.source`.
+        frame: which frame of a file with several, counted from 0; the middle one by default.
+        mm_per_pixel: spacing that the user knows, one number or (per row, per column); it covers
+            the whole picture and wins over the file's.
 
     Raises:
         ImageError: the bytes cannot be read as a picture.
@@ -104,33 +108,39 @@ def decode(
     except (HccXaiError, ImportError):
         raise
     except EOFError:
-        raise ImageError(CUT_SHORT) from None
+        raise refusals.cut_short() from None
     except Exception:
         # The one boundary: Pillow and pydicom raise many types, whose messages hold values of tags.
-        raise ImageError(DAMAGED) from None
+        raise refusals.damaged() from None
     image = replace(image, source=_clean(name), sha256=hashlib.sha256(data).hexdigest())
     return _with_spacing(image, spacing)
 
 
 def sniff(data: bytes) -> str:
-    """Name the reader in `READERS` for the bytes of a file.
+    """Name the reader for the bytes of a file.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        A key of `READERS`: "dicom" or "raster".
 
     Raises:
         ImageError: no reader takes them; the sentence names what they are, where that is known.
     """
     if len(data) > MAX_BYTES:
-        raise ImageError(f"This file is too large: at most {MAX_BYTES >> 20} MB are read.")
+        raise refusals.too_large(MAX_BYTES)
     if data[128:132] == b"DICM":
         return "dicom"
     if _RASTER.match(data):
         return "raster"
-    for pattern, what in _REFUSED.items():
-        if re.match(pattern, data[:4096], re.DOTALL):
-            raise ImageError(f"This file {what}; choose {KINDS}.")
+    other = refusals.other_kind(data[:4096])
+    if other is not None:
+        raise other
     length = int.from_bytes(data[4:8], "little")
     if _DICOM.match(data) and (length < len(data) or re.match(rb"[A-Z]{2}", data[4:])):
         return "dicom"
-    raise ImageError(f"This file is not a picture that can be read; choose {KINDS}.")
+    raise refusals.no_picture()
 
 
 def _check_inflated(data: bytes) -> None:
@@ -142,27 +152,40 @@ def _check_inflated(data: bytes) -> None:
     for place in range(start, len(data), 2**16):
         size += len(inflater.decompress(data[place : place + 2**16]))
         if size > MAX_BYTES:
-            raise ImageError(f"This file is too large: inflated it exceeds {MAX_BYTES >> 20} MB.")
+            raise refusals.too_large_inflated(MAX_BYTES)
     if not inflater.eof:
-        raise ImageError(CUT_SHORT)
+        raise refusals.cut_short()
 
 
 def _from_array(array: np.ndarray, frame: int | None) -> Image:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 3, 4):
-        raise ImageError(f"An array must be (H, W), (H, W, 3) or (H, W, 4), got {array.shape}.")
+        raise ImageError(
+            "array-shape",
+            "An array must be (H, W), (H, W, 3) or (H, W, 4), got {shape}.",
+            shape=str(array.shape),
+        )
     check_size(*array.shape[:2])
     choose_frame(frame, 1)
     scales = {"bool": 1, "uint8": 255, "uint16": 65535}
     full = 1 if array.dtype.kind == "f" else scales.get(array.dtype.name)
     if full is None:
-        raise ImageError(f"An array must be bool, uint8, uint16 or float, got {array.dtype.name}.")
+        raise ImageError(
+            "array-type",
+            "An array must be bool, uint8, uint16 or float, got {got}.",
+            got=array.dtype.name,
+        )
     if array.dtype.kind == "f":
         check_finite(array)
         low, high = array.min(), array.max()
         if low < 0 or high > 1:
-            got = f"got {low:g} to {high:g}; scale it or convert it to uint8"
-            raise ImageError(f"A float array must lie in 0 to 1, {got}.")
+            raise ImageError(
+                "array-range",
+                "A float array must lie in 0 to 1, got {low:g} to {high:g}; "
+                "scale it or convert it to uint8.",
+                low=float(low),
+                high=float(high),
+            )
     pixels, grey = render(array, full)
     return Image(pixels, grey, sha256=hashlib.sha256(array.tobytes()).hexdigest())
 
@@ -176,8 +199,12 @@ def _check_spacing(value: Spacing) -> tuple[float, float] | None:
     except (TypeError, ValueError):
         row = column = float("nan")
     if not (0 < row <= MAX_MM and 0 < column <= MAX_MM):
-        allowed = f"more than 0 and at most {MAX_MM:g} mm"
-        raise SpacingError(f"A pixel must measure {allowed}, got {value!r}.")
+        raise SpacingError(
+            "spacing-range",
+            "A pixel must measure more than 0 and at most {most:g} mm, got {got}.",
+            most=MAX_MM,
+            got=repr(value),
+        )
     return row, column
 
 
@@ -191,14 +218,14 @@ def _load(source: str | os.PathLike[str]) -> bytes:
     path = Path(source)
     try:
         if path.is_dir():
-            raise ImageError(f"This is a folder, not a file; choose {KINDS}.")
+            raise refusals.is_folder()
         if not path.is_file():
-            raise ImageError("There is no such file.")
+            raise refusals.not_there()
         if path.stat().st_size > MAX_BYTES:
-            raise ImageError(f"This file is too large: at most {MAX_BYTES >> 20} MB are read.")
+            raise refusals.too_large(MAX_BYTES)
         return path.read_bytes()
     except OSError:
-        raise ImageError("This file cannot be opened; check that you may read it.") from None
+        raise refusals.not_opened() from None
 
 
 def _clean(name: str) -> str:

@@ -14,7 +14,7 @@ Coordinates are (row, column), pixel centres at half-integers.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -30,13 +30,14 @@ _MISSED = 0.04  # share of the echoes that a fan may leave out
 _FULL, _NARROW = 0.95, 0.32  # of its box: what a rectangle fills; a phased fan's width near its top
 _CUT = np.array([0.8, 0.93])  # the least that cut corners and a cut bottom leave of width and depth
 
+Numbers = NDArray[np.integer | np.floating]  # real numbers of any type
 Mask = NDArray[np.bool_]
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Real = NDArray[np.float64]
 
 
-def find_sector(pixels: NDArray[Any]) -> Mask:
+def find_sector(pixels: Numbers) -> Mask:
     """Find the scanned sector: fan (convex or phased probe), trapezoid or rectangle (linear probe).
 
     Args:
@@ -50,9 +51,17 @@ def find_sector(pixels: NDArray[Any]) -> Mask:
         ArgumentError: the array has another shape or type, or no pixels.
     """
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or not pixels.size:
-        raise ArgumentError(f"find_sector wants (H, W) or (H, W, 3), got {pixels.shape}")
+        raise ArgumentError(
+            "sector-picture-shape",
+            "find_sector wants (H, W) or (H, W, 3), got {shape}",
+            shape=str(pixels.shape),
+        )
     if pixels.dtype != np.uint8 and pixels.dtype.kind not in "fb":
-        raise ArgumentError(f"find_sector wants uint8, or float in [0, 1], got {pixels.dtype}")
+        raise ArgumentError(
+            "sector-picture-type",
+            "find_sector wants uint8, or float in [0, 1], got {got}",
+            got=str(pixels.dtype),
+        )
     shape = (pixels.shape[0], pixels.shape[1])
     echoes = _echoes(_unveil(_shrink(pixels)))
     solid = _solid(echoes > 0.5)
@@ -72,8 +81,15 @@ def find_sector(pixels: NDArray[Any]) -> Mask:
 
 
 def shape_of(sector: Mask) -> str:
-    """What a sector, (H, W) bool, looks like: "whole frame" (everything), "linear" (a rectangle),
-    "phased" (a fan from a point), "convex" (a fan from a curved face) or "trapezoid"."""
+    """What a sector looks like, and so which probe drew it.
+
+    Args:
+        sector: (H, W) bool, what was scanned.
+
+    Returns:
+        "whole frame" (everything, or nothing), "linear" (a rectangle), "phased" (a fan from a
+        point), "convex" (a fan from a curved face) or "trapezoid".
+    """
     if sector.all() or not sector.any():
         return "whole frame"
     top, bottom, left, right = _bounds(sector)
@@ -86,7 +102,7 @@ def shape_of(sector: Mask) -> str:
     return "convex" if skin < 0.6 * below else "trapezoid"
 
 
-def _shrink(pixels: NDArray[Any]) -> Grey:
+def _shrink(pixels: Numbers) -> Grey:
     """The brightest channel, made smaller by a whole factor (which is fast) to 480..960 pixels."""
     if pixels.dtype != np.uint8:
         pixels = np.nan_to_num(pixels.astype(np.float32))

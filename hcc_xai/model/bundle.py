@@ -96,10 +96,26 @@ class Bundle:
 
 
 def default_model() -> str:
-    """The model to use when none is named: `HCC_XAI_MODEL`, or the bundle that ships."""
-    return os.environ.get("HCC_XAI_MODEL") or str(
-        Path(__file__).resolve().parents[2] / "weights" / "liver-us"
+    """The model to use when none is named: `HCC_XAI_MODEL`, or the bundle that ships.
+
+    The bundle lies in `weights/liver-us`: at the top of a checkout, within an installed package.
+
+    Raises:
+        BundleError: there is neither.
+    """
+    named = os.environ.get("HCC_XAI_MODEL")
+    if named:
+        return named
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package, package.parent):
+        bundle = folder / "weights" / "liver-us"
+        if (bundle / CONFIG).is_file():
+            return str(bundle)
+    text = (
+        "no bundle lies in {folder}; name one, a folder or owner/name on the Hugging Face Hub, "
+        "or set HCC_XAI_MODEL to it"
     )
+    raise BundleError("bundle-no-default", text, folder=str(package / "weights" / "liver-us"))
 
 
 def save_bundle(
@@ -150,12 +166,19 @@ def load_bundle(where: str | Path, *, progress: bool = True) -> Bundle:
     if str(where) and folder.is_dir():
         return _read(folder, str(where), None)
     if folder.is_file():
-        raise BundleError(f"{where} is a file; a bundle is a folder with {', '.join(REQUIRED)}")
+        raise BundleError(
+            "bundle-is-file",
+            "{where} is a file; a bundle is a folder with {wanted}",
+            where=str(where),
+            wanted=", ".join(REQUIRED),
+        )
     named = _HUB_NAME.fullmatch(where) if isinstance(where, str) else None
     if named is None:
         raise BundleError(
-            f"there is no folder {str(where)!r}; wanted is a bundle's folder, or owner/name or "
-            "owner/name@revision on the Hugging Face Hub"
+            "bundle-no-folder",
+            "there is no folder {where!r}; wanted is a bundle's folder, or owner/name or "
+            "owner/name@revision on the Hugging Face Hub",
+            where=str(where),
         )
     return _from_hub(named["repo"], named["revision"] or "main", str(where), progress)
 
@@ -172,10 +195,18 @@ def _from_hub(repo: str, revision: str, shown: str, progress: bool) -> Bundle:
         folder = hub.cached(repo, revision, FILES, needed=REQUIRED)
         if folder is None:
             raise BundleError(
-                f"there is no folder {shown!r}, {error}, and nothing of it is cached"
+                "bundle-not-cached",
+                "there is no folder {where!r}, {reason}, and nothing of it is cached",
+                where=shown,
+                reason=str(error),
             ) from error
     except hub.Refused as error:
-        raise BundleError(f"there is no folder {shown!r}, and {error}") from error
+        raise BundleError(
+            "bundle-refused",
+            "there is no folder {where!r}, and {reason}",
+            where=shown,
+            reason=str(error),
+        ) from error
     return _read(folder, shown, folder.name)
 
 
@@ -217,11 +248,20 @@ def publish_space(
     top = Path(top)
     for name in ("app.py", "requirements.txt", CARD, "hcc_xai", "weights"):
         if not (top / name).exists():
-            raise BundleError(f"{top} cannot be a Space: {name} is missing")
+            raise BundleError(
+                "space-incomplete",
+                "{top} cannot be a Space: {name} is missing",
+                top=str(top),
+                name=name,
+            )
     if not re.match(
         r"---\n(?:(?!---).*\n)*sdk: gradio\n", (top / CARD).read_text(encoding="utf-8")
     ):
-        raise BundleError(f"{top / CARD} does not begin with a Space's front matter (sdk: gradio)")
+        raise BundleError(
+            "space-front-matter",
+            "{file} does not begin with a Space's front matter (sdk: gradio)",
+            file=str(top / CARD),
+        )
     paths = [top / name for name in ("app.py", "requirements.txt", CARD, "LICENSE", "packages.txt")]
     paths += [path for name in ("hcc_xai", "examples") for path in sorted((top / name).rglob("*"))]
     for config in sorted((top / "weights").glob(f"*/{CONFIG}")):
@@ -261,15 +301,28 @@ def _read(folder: Path, shown: str, revision: str | None) -> Bundle:
         content = (folder / WEIGHTS).read_bytes()
         card = (folder / CARD).read_text(encoding="utf-8")
     except OSError as error:
-        raise BundleError(f"{shown}: a file cannot be read: {error.strerror}") from error
+        raise BundleError(
+            "bundle-file-unread",
+            "{where}: a file cannot be read: {reason}",
+            where=shown,
+            reason=str(error.strerror),
+        ) from error
     except UnicodeDecodeError as error:
-        raise BundleError(f"{shown}: {CARD} is no UTF-8 text") from error
+        raise BundleError(
+            "bundle-card-no-text", "{where}: {file} is no UTF-8 text", where=shown, file=CARD
+        ) from error
     sha256 = hashlib.sha256(content).hexdigest()
     state = _read_weights(content, shown)
     try:
         _check_state(state, config.network)
     except BundleError as error:
-        raise BundleError(f"{shown}: {WEIGHTS}: {error}") from error
+        raise BundleError(
+            "bundle-in-file",
+            "{where}: {file}: {reason}",
+            where=shown,
+            file=WEIGHTS,
+            reason=str(error),
+        ) from error
     extras = {name: folder / name for name in OPTIONAL if (folder / name).is_file()}
     fitted = {name: path for name, path in extras.items() if _fitted_to(path) == sha256}
     stale = tuple(name for name in extras if name not in fitted)
@@ -280,13 +333,20 @@ def _check_files(names: list[str], shown: str) -> None:
     missing = [name for name in REQUIRED if name not in names]
     if CONFIG in missing and WEIGHTS in missing:
         raise BundleError(
-            f"{shown} is not a bundle: it holds neither {CONFIG} nor {WEIGHTS} "
-            "(weights in pickle files such as pytorch_model.bin are never loaded)"
+            "bundle-none",
+            "{where} is not a bundle: it holds neither {config} nor {weights} "
+            "(weights in pickle files such as pytorch_model.bin are never loaded)",
+            where=shown,
+            config=CONFIG,
+            weights=WEIGHTS,
         )
     if missing:
         raise BundleError(
-            f"{shown} is no whole bundle: {', '.join(missing)} is missing; "
-            f"a bundle holds {', '.join(REQUIRED)}"
+            "bundle-incomplete",
+            "{where} is no whole bundle: {missing} is missing; a bundle holds {wanted}",
+            where=shown,
+            missing=", ".join(missing),
+            wanted=", ".join(REQUIRED),
         )
 
 
@@ -294,21 +354,37 @@ def _read_config(path: Path, shown: str) -> BundleConfig:
     try:
         return BundleConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, nested without end
-        raise BundleError(f"{shown}: {CONFIG} is no JSON") from error
+        raise BundleError(
+            "bundle-config-no-json", "{where}: {file} is no JSON", where=shown, file=CONFIG
+        ) from error
     except BundleError as error:
-        raise BundleError(f"{shown}: {CONFIG}: {error}") from error
+        raise BundleError(
+            "bundle-in-file",
+            "{where}: {file}: {reason}",
+            where=shown,
+            file=CONFIG,
+            reason=str(error),
+        ) from error
 
 
 def _read_weights(content: bytes, shown: str) -> dict[str, Tensor]:
     if content.startswith(_POINTER):
         raise BundleError(
-            f"{shown}: {WEIGHTS} is a git-lfs pointer, not the weights; "
-            "run 'git lfs pull' in the repository, or download the file itself"
+            "bundle-weights-pointer",
+            "{where}: {file} is a git-lfs pointer, not the weights; "
+            "run 'git lfs pull' in the repository, or download the file itself",
+            where=shown,
+            file=WEIGHTS,
         )
     try:
         state = load(content)
     except SafetensorError as error:
-        raise BundleError(f"{shown}: {WEIGHTS} is no safetensors file, or is cut short") from error
+        raise BundleError(
+            "bundle-weights-damaged",
+            "{where}: {file} is no safetensors file, or is cut short",
+            where=shown,
+            file=WEIGHTS,
+        ) from error
     return {
         name: value.float() if value.is_floating_point() else value for name, value in state.items()
     }
@@ -320,25 +396,43 @@ def _check_state(state: Mapping[str, Tensor], config: NetworkConfig) -> None:
         with torch.device("meta"):  # names and shapes alone: no memory, no random numbers
             wanted = Network(config).state_dict()
     except ArgumentError as error:
-        raise BundleError(str(error)) from error
+        raise BundleError("bundle-network", "{reason}", reason=str(error)) from error
     for name, value in wanted.items():
         if name not in state:
-            raise BundleError(f"tensor {name!r} is missing, which the config's network needs")
+            raise BundleError(
+                "tensor-missing",
+                "tensor {name!r} is missing, which the config's network needs",
+                name=name,
+            )
         if state[name].shape != value.shape:
             raise BundleError(
-                f"tensor {name!r} has shape {tuple(state[name].shape)}, and the config's network "
-                f"needs {tuple(value.shape)}"
+                "tensor-shape",
+                "tensor {name!r} has shape {shape}, and the config's network needs {wanted}",
+                name=name,
+                shape=str(tuple(state[name].shape)),
+                wanted=str(tuple(value.shape)),
             )
         if state[name].is_floating_point() != value.is_floating_point():
             raise BundleError(
-                f"tensor {name!r} is of type {state[name].dtype}, and the config's network needs "
-                f"{value.dtype}"
+                "tensor-type",
+                "tensor {name!r} is of type {got}, and the config's network needs {wanted}",
+                name=name,
+                got=str(state[name].dtype),
+                wanted=str(value.dtype),
             )
         if not bool(state[name].isfinite().all()):
-            raise BundleError(f"tensor {name!r} holds values that are not finite (NaN or infinite)")
+            raise BundleError(
+                "tensor-not-finite",
+                "tensor {name!r} holds values that are not finite (NaN or infinite)",
+                name=name,
+            )
     for name in state:
         if name not in wanted:
-            raise BundleError(f"tensor {name!r} has no place in the config's network")
+            raise BundleError(
+                "tensor-unwanted",
+                "tensor {name!r} has no place in the config's network",
+                name=name,
+            )
 
 
 def _fitted_to(path: Path) -> str | None:

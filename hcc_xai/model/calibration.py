@@ -44,9 +44,14 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.temperature <= 100 or not 0 < self.alpha < 1:
-            raise BundleError("calibration.json: temperature or alpha is out of range")
+            raise BundleError(
+                "calibration-range", "calibration.json: temperature or alpha is out of range"
+            )
         if not len(self.labels) == len(self.limits) == len(self.counts):
-            raise BundleError("calibration.json: labels, limits and counts differ in length")
+            raise BundleError(
+                "calibration-lengths",
+                "calibration.json: labels, limits and counts differ in length",
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
@@ -60,12 +65,21 @@ class Calibration:
         """
         known = {f.name for f in fields(cls)}
         if set(given) | {"outlines"} != known:
-            raise BundleError(f"calibration.json: keys are {sorted(given)}, wanted {sorted(known)}")
+            raise BundleError(
+                "calibration-keys",
+                "calibration.json: keys are {got}, wanted {wanted}",
+                got=str(sorted(given)),
+                wanted=str(sorted(known)),
+            )
         lists = {k: tuple(given[k]) for k in ("labels", "limits", "counts")}
         lines = given.get("outlines", {})
         names = {f.name for f in fields(Outlines)}
         if not isinstance(lines, Mapping) or not set(lines) <= names:
-            raise BundleError(f"calibration.json: outlines holds {lines!r}")
+            raise BundleError(
+                "calibration-outlines",
+                "calibration.json: outlines holds {got}",
+                got=repr(lines),
+            )
         return cls(**{**given, **lists, "outlines": Outlines(**lines)})
 
     def probabilities(self, logits: NDArray[Any]) -> Floats:
@@ -93,9 +107,14 @@ def fit(
     """
     logits, truth = np.asarray(logits, np.float64), np.asarray(truth)
     if logits.ndim != 2 or logits.shape != (len(truth), len(labels)) or len(truth) < 10:
-        raise ArgumentError(f"logits are {logits.shape}, truth {truth.shape}; wanted (N, K), (N,)")
+        raise ArgumentError(
+            "calibration-shapes",
+            "logits are {logits}, truth {truth}; wanted (N, K), (N,)",
+            logits=str(logits.shape),
+            truth=str(truth.shape),
+        )
     if not np.isfinite(logits).all():
-        raise ArgumentError("some logits are not finite")
+        raise ArgumentError("calibration-not-finite", "some logits are not finite")
     found = minimize_scalar(
         lambda t: log_loss(softmax(logits / np.exp(t)), truth), bounds=(-3, 3), method="bounded"
     )

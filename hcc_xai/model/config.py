@@ -89,22 +89,32 @@ class BundleConfig:
             BundleError: a key is unknown or missing, a value is of the wrong kind or out of range.
         """
         if not isinstance(given, Mapping) or "network" not in given:
-            raise BundleError("it describes no network, so this is not a bundle")
+            raise BundleError(
+                "config-no-network", "it describes no network, so this is not a bundle"
+            )
         written = given.get("format", 1)
         if (
             isinstance(written, int) and written > FORMAT
         ):  # before unknown keys: a newer format has some
             raise BundleError(
-                f"it is of format {written}, and this version reads up to {FORMAT}; "
-                "install a newer version"
+                "config-newer",
+                "it is of format {written}, and this version reads up to {known}; "
+                "install a newer version",
+                written=written,
+                known=FORMAT,
             )
         known = [f.name for f in fields(cls)]
         for key in given:
             if key not in known:
-                raise BundleError(f"unknown key {key!r}; known: {', '.join(known)}")
+                raise BundleError(
+                    "config-unknown-key",
+                    "unknown key {key!r}; known: {known}",
+                    key=key,
+                    known=", ".join(known),
+                )
         for key in ("name", "titles", "licence"):
             if key not in given:
-                raise BundleError(f"key {key!r} is missing")
+                raise BundleError("config-missing-key", "key {key!r} is missing", key=key)
         return cls(**{**given, "network": _network_config(given["network"])})
 
 
@@ -121,44 +131,70 @@ def _network_config(given: Any) -> NetworkConfig:
         "target": (str, type(None)),
     }
     if not isinstance(given, Mapping):
-        raise BundleError("network must be an object")
+        raise BundleError("config-network-kind", "network must be an object")
     for key, value in given.items():
         if key in kinds and (not isinstance(value, kinds[key]) or isinstance(value, bool)):  # type: ignore[arg-type]
-            raise BundleError(f"network's {key} is of the wrong kind: {value!r}")
+            raise BundleError(
+                "config-network-value",
+                "network's {key} is of the wrong kind: {got}",
+                key=str(key),
+                got=repr(value),
+            )
     try:
         return NetworkConfig.from_dict(given)
     except ArgumentError as error:
-        raise BundleError(str(error)) from error
+        raise BundleError("bundle-network", "{reason}", reason=str(error)) from error
 
 
 def _check_config(config: BundleConfig) -> None:
     network = config.network
     # A colon or slash would make timm fetch a trunk from somewhere else.
     if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", network.trunk):
-        raise BundleError(f"trunk {network.trunk!r} is no name of a timm model")
+        raise BundleError(
+            "config-trunk", "trunk {trunk!r} is no name of a timm model", trunk=network.trunk
+        )
     if network.size > _LARGEST_INPUT:
         raise BundleError(
-            f"the network's size is {network.size}; allowed is up to {_LARGEST_INPUT}"
+            "config-size",
+            "the network's size is {size}; allowed is up to {most}",
+            size=network.size,
+            most=_LARGEST_INPUT,
         )
     if network.channels < 1:
-        raise BundleError(f"the network's channels are {network.channels}; allowed is 1 and more")
+        raise BundleError(
+            "config-channels",
+            "the network's channels are {channels}; allowed is 1 and more",
+            channels=network.channels,
+        )
     if not (math.isfinite(network.mean) and math.isfinite(network.std) and network.std > 0):
         raise BundleError(
-            f"mean {network.mean} and std {network.std} must be finite, and std above 0"
+            "config-mean-std",
+            "mean {mean} and std {std} must be finite, and std above 0",
+            mean=network.mean,
+            std=network.std,
         )
     if not all(isinstance(label, str) and label for label in network.labels):
-        raise BundleError(f"labels are {network.labels!r}; wanted are words")
+        raise BundleError(
+            "config-labels", "labels are {labels}; wanted are words", labels=repr(network.labels)
+        )
     for key in ("name", "licence", "version", "kind"):
         if not (isinstance(getattr(config, key), str) and getattr(config, key)):
-            raise BundleError(f"{key} is {getattr(config, key)!r}; wanted is a word")
+            raise BundleError(
+                "config-word",
+                "{key} is {got}; wanted is a word",
+                key=key,
+                got=repr(getattr(config, key)),
+            )
     for key in ("titles", "mask_thresholds", "bands", "scales", "training"):
         if not isinstance(getattr(config, key), dict):
-            raise BundleError(f"{key} must be an object")
+            raise BundleError("config-object", "{key} must be an object", key=key)
     _check_titles(config)
     if config.malignant is not None and config.malignant not in network.labels:
         raise BundleError(
-            f"malignant is {config.malignant!r}; "
-            f"allowed are null or one of {', '.join(network.labels)}"
+            "config-malignant",
+            "malignant is {got}; allowed are null or one of {known}",
+            got=repr(config.malignant),
+            known=", ".join(network.labels),
         )
     if config.format == 1 and (network.masks != MASKS or network.target != "lesion"):
         raise BundleError(
@@ -177,44 +213,77 @@ def _check_config(config: BundleConfig) -> None:
         )
     if set(config.mask_thresholds) != set(network.masks):
         raise BundleError(
-            f"mask_thresholds are for {sorted(config.mask_thresholds)}; "
-            f"wanted are {', '.join(network.masks)}"
+            "config-masks",
+            "mask_thresholds are for {got}; wanted are {wanted}",
+            got=str(sorted(config.mask_thresholds)),
+            wanted=", ".join(network.masks) or "none",
         )
     for mask, value in config.mask_thresholds.items():
         _check_number(f"mask_thresholds[{mask}]", value, 0, 1)
     _check_number("least_lesion_share", config.least_lesion_share, 0, 1)
     if set(config.bands) != {"green", "amber"}:
-        raise BundleError(f"bands are {sorted(config.bands)}; wanted are green and amber")
+        raise BundleError(
+            "config-bands",
+            "bands are {got}; wanted are green and amber",
+            got=str(sorted(config.bands)),
+        )
     for band, value in config.bands.items():
         _check_number(f"bands[{band}]", value, 0, 1)
     if config.bands["amber"] > config.bands["green"]:
         raise BundleError(
-            f"bands: amber ({config.bands['amber']}) begins above green ({config.bands['green']})"
+            "config-bands-order",
+            "bands: amber ({amber}) begins above green ({green})",
+            amber=config.bands["amber"],
+            green=config.bands["green"],
         )
     for kind, value in config.scales.items():
         _check_number(f"scales[{kind}]", value, 0, math.inf)
         if not 0 < value < math.inf:
-            raise BundleError(f"scales[{kind}] is {value}; wanted is a finite number above 0")
+            raise BundleError(
+                "config-scale",
+                "scales[{kind}] is {value}; wanted is a finite number above 0",
+                kind=kind,
+                value=value,
+            )
     if not isinstance(config.format, int) or not 1 <= config.format <= FORMAT:
-        raise BundleError(f"format is {config.format!r}; known is 1 to {FORMAT}")
+        raise BundleError(
+            "config-format",
+            "format is {got}; known is 1 to {known}",
+            got=repr(config.format),
+            known=FORMAT,
+        )
 
 
 def _check_titles(config: BundleConfig) -> None:
     """Every label has a title in English; where another language lacks one, English stands in."""
     for label in config.network.labels:
         title = config.titles.get(label)
-        if not isinstance(title, dict) or "en" not in title:
-            raise BundleError(f"titles have no 'en' for label {label!r}")
-        for language, text in title.items():
+        texts = {"en": None, **title} if isinstance(title, dict) else {"en": None}
+        for language, text in texts.items():
             if not (isinstance(text, str) and text):
-                raise BundleError(f"titles have no {language!r} for label {label!r}")
+                raise BundleError(
+                    "config-title-missing",
+                    "titles have no {language!r} for label {label!r}",
+                    language=language,
+                    label=label,
+                )
     for label in config.titles:
         if label not in config.network.labels:
             raise BundleError(
-                f"titles name {label!r}, which is none of {', '.join(config.network.labels)}"
+                "config-title-unknown",
+                "titles name {label!r}, which is none of {known}",
+                label=label,
+                known=", ".join(config.network.labels),
             )
 
 
 def _check_number(name: str, value: Any, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise BundleError(f"{name} is {value!r}; allowed is {low} to {high}")
+        raise BundleError(
+            "config-number",
+            "{name} is {got}; allowed is {low} to {high}",
+            name=name,
+            got=repr(value),
+            low=low,
+            high=high,
+        )

@@ -106,7 +106,9 @@ class Gate:
                 kinds = tuple(json.loads((file.metadata() or {})["kinds"]))
                 return cls(kinds, **{name: file.get_tensor(name) for name in _ARRAYS})
         except (SafetensorError, KeyError, ValueError) as error:
-            raise BundleError(f"{path.name} is no gate, or is damaged") from error
+            raise BundleError(
+                "gate-unread", "{file} is no gate, or is damaged", file=path.name
+            ) from error
 
 
 _ARRAYS = ("mean", "spread", "weight", "bias", "centre", "basis", "rest", "limits", "scales")
@@ -134,7 +136,9 @@ def fit(
     x, names = np.asarray(summaries, np.float64), np.asarray(kinds)
     liver = names == LIVER
     if liver.sum() < 40 or liver.all():
-        raise ArgumentError("wanted are 40 liver images or more, and some of other kinds")
+        raise ArgumentError(
+            "gate-too-few", "wanted are 40 liver images or more, and some of other kinds"
+        )
     held = np.zeros((int(liver.sum()), 2))
     own = folds[liver]
     for fold in np.unique(own):

@@ -173,54 +173,102 @@ def _fault(error: Exception, repo: str, revision: str, writing: bool) -> BundleE
         error = error.__cause__  # the library wraps what went wrong on the wire
     if isinstance(error, GatedRepoError):
         return Refused(
-            f"repository {repo} is gated: ask for access at {endpoint}/{repo} and {_LOG_IN}"
+            "hub-gated",
+            "repository {repo} is gated: ask for access at {endpoint}/{repo} and {log_in}",
+            repo=repo,
+            endpoint=endpoint,
+            log_in=_LOG_IN,
         )
     if isinstance(error, RevisionNotFoundError):
-        return Refused(f"repository {repo} on the Hub has no revision {revision!r}")
+        return Refused(
+            "hub-no-revision",
+            "repository {repo} on the Hub has no revision {revision!r}",
+            repo=repo,
+            revision=revision,
+        )
     if isinstance(error, HfHubHTTPError):
         return _refusal(error, repo, writing)
     if isinstance(error, OfflineModeIsEnabled):
-        return Unreachable("the Hub is switched off by HF_HUB_OFFLINE")
+        return Unreachable("hub-offline", "the Hub is switched off by HF_HUB_OFFLINE")
     if isinstance(error, HTTPError | LocalEntryNotFoundError):
         return Unreachable(
-            f"the Hub at {endpoint} cannot be reached ({type(error).__name__}; no network?)"
+            "hub-unreachable",
+            "the Hub at {endpoint} cannot be reached ({fault}; no network?)",
+            endpoint=endpoint,
+            fault=type(error).__name__,
         )
     if isinstance(error, HFValidationError):
-        return Refused(f"{repo!r} is no name that a repository on the Hub can have")
+        return Refused(
+            "hub-name", "{repo!r} is no name that a repository on the Hub can have", repo=repo
+        )
     if isinstance(error, OSError) and not isinstance(error, FileMetadataError):
-        return Refused(f"{repo} could not be stored: {error.strerror or 'it did not arrive whole'}")
+        return Refused(
+            "hub-not-stored",
+            "{repo} could not be stored: {reason}",
+            repo=repo,
+            reason=error.strerror or "it did not arrive whole",
+        )
     if writing and "README.md" in str(error):
-        return Refused(f"the Hub refuses the README's front matter: {' '.join(str(error).split())}")
+        return Refused(
+            "hub-front-matter",
+            "the Hub refuses the README's front matter: {reason}",
+            reason=" ".join(str(error).split()),
+        )
     if isinstance(error, RuntimeError):
-        return Refused(f"{repo} could not be transferred: {' '.join(str(error).split())}")
+        return Refused(
+            "hub-not-transferred",
+            "{repo} could not be transferred: {reason}",
+            repo=repo,
+            reason=" ".join(str(error).split()),
+        )
     return Unreachable(
-        f"{endpoint} does not answer as the Hub does (a login page or a proxy between?)"
+        "hub-another",
+        "{endpoint} does not answer as the Hub does (a login page or a proxy between?)",
+        endpoint=endpoint,
     )
 
 
 def _refusal(error: HfHubHTTPError, repo: str, writing: bool) -> BundleError:
     status = error.response.status_code
     if status >= 500 or status in _HELD_UP:
-        return Unreachable(f"the Hub cannot answer now (status {status})")
+        return Unreachable("hub-busy", "the Hub cannot answer now (status {status})", status=status)
     if writing and status in (401, 403):
         return Refused(
-            f"the Hub does not let you write to {repo} (status {status}); {_LOG_IN}, with a token "
-            "that may write there"
+            "hub-no-writing",
+            "the Hub does not let you write to {repo} (status {status}); {log_in}, with a token "
+            "that may write there",
+            repo=repo,
+            status=status,
+            log_in=_LOG_IN,
         )
     if status == 401 and error.response.headers.get("X-Error-Message") != _BAD_TOKEN:
         # The Hub does not tell a stranger which of the two it is.
         return Refused(
-            f"the Hub shows no repository {repo} to you: it does not exist, or is private (then "
-            f"{_LOG_IN})"
+            "hub-not-shown",
+            "the Hub shows no repository {repo} to you: it does not exist, or is private (then "
+            "{log_in})",
+            repo=repo,
+            log_in=_LOG_IN,
         )
     if status in (401, 403):
         return Refused(
-            f"the Hub refuses access to {repo} (status {status}): it is private, or your token is "
-            f"not valid; {_LOG_IN}, with a token that may read it"
+            "hub-no-access",
+            "the Hub refuses access to {repo} (status {status}): it is private, or your token is "
+            "not valid; {log_in}, with a token that may read it",
+            repo=repo,
+            status=status,
+            log_in=_LOG_IN,
         )
     if status == 404:
-        return Refused(f"the Hub has no repository {repo} that you may read")
-    return Refused(f"the Hub refuses the request for {repo} (status {status})")
+        return Refused(
+            "hub-no-repository", "the Hub has no repository {repo} that you may read", repo=repo
+        )
+    return Refused(
+        "hub-refused",
+        "the Hub refuses the request for {repo} (status {status})",
+        repo=repo,
+        status=status,
+    )
 
 
 def _quiet() -> Any:

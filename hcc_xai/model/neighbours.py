@@ -90,7 +90,12 @@ class Neighbours:
             unit = float(about["unit"])
             return cls(got["features"], labels, got["mean"], got["spread"], unit)
         except (SafetensorError, KeyError, ValueError, IndexError, OSError) as error:
-            raise BundleError(f"{Path(path).name} cannot be read: {error}") from error
+            raise BundleError(
+                "neighbours-unread",
+                "{file} cannot be read: {reason}",
+                file=Path(path).name,
+                reason=str(error),
+            ) from error
 
     def nearest(self, pooled: NDArray[np.float32], count: int = 5) -> tuple[Neighbour, ...]:
         """The nearest, nearest first. pooled: (2, C) of a picture."""

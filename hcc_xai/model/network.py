@@ -57,11 +57,19 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         if self.size < 64 or self.size % 32:
-            raise ArgumentError(f"size is {self.size}; allowed are multiples of 32 from 64 up")
+            raise ArgumentError(
+                "network-size",
+                "size is {size}; allowed are multiples of 32 from 64 up",
+                size=self.size,
+            )
         if self.decoder not in _BLOCKS:
             raise unknown("decoder", self.decoder, _BLOCKS)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise ArgumentError(f"labels are {self.labels}; wanted are two or more different names")
+            raise ArgumentError(
+                "network-labels",
+                "labels are {labels}; wanted are two or more different names",
+                labels=str(self.labels),
+            )
         if self.absent is not None and self.absent not in self.labels:
             raise unknown("label for no lesion", self.absent, self.labels)
         if len(set(self.masks)) != len(self.masks):
@@ -88,7 +96,10 @@ class NetworkConfig:
         for key in given:
             if key not in known:
                 raise ArgumentError(
-                    f"unknown key {key!r} in the network's config; known: {', '.join(known)}"
+                    "network-unknown-key",
+                    "unknown key {key!r} in the network's config; known: {known}",
+                    key=key,
+                    known=", ".join(known),
                 )
         lists = {key: tuple(given.get(key, getattr(cls, key))) for key in ("labels", "masks")}
         return cls(**{**given, **lists})
@@ -121,7 +132,9 @@ class Network(nn.Module):
             )
         except RuntimeError as error:
             raise ArgumentError(
-                f"timm has no trunk named {config.trunk!r} that gives feature maps"
+                "network-trunk",
+                "timm has no trunk named {trunk!r} that gives feature maps",
+                trunk=config.trunk,
             ) from error
         info: Any = self.trunk.feature_info
         self.levels = [i for i, r in enumerate(info.reduction()) if r >= STRIDE]

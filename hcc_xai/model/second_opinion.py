@@ -116,13 +116,22 @@ class GlassBox:
             given = json.loads(Path(path).read_text(encoding="utf-8"))
             first, second = given["labels"]
             if tuple(given["names"]) != NAMES:
-                raise BundleError(f"{FILE} reads other descriptors than this version measures")
+                raise BundleError(
+                    "second-opinion-descriptors",
+                    "{file} reads other descriptors than this version measures",
+                    file=FILE,
+                )
             lists = {k: tuple(map(float, given[k])) for k in ("weights", "mean", "spread")}
             return cls(
                 (first, second), NAMES, **lists, bias=float(given["bias"]), figures=given["figures"]
             )
         except (KeyError, ValueError, TypeError, OSError) as error:
-            raise BundleError(f"{FILE} cannot be read: {error}") from error
+            raise BundleError(
+                "second-opinion-unread",
+                "{file} cannot be read: {reason}",
+                file=FILE,
+                reason=str(error),
+            ) from error
 
 
 def values_of(
@@ -155,7 +164,9 @@ def fit(
     x = np.array([[np.nan if v is None else v for v in r["values"]] for r in rows], float)
     truth = np.array([labels.index(r["label"]) for r in rows])
     if len(rows) < 40 or len(set(truth.tolist())) < 2:
-        raise DataError("the glass box wants 40 lesions or more, of both labels")
+        raise DataError(
+            "second-opinion-too-few", "the glass box wants 40 lesions or more, of both labels"
+        )
     folds = np.array([r["fold"] for r in rows])
     strata = np.array([r["stratum"] for r in rows])
     network = np.array([labels.index(r["answer"]) for r in rows])

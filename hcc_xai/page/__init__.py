@@ -17,16 +17,17 @@ def build(
     analyzer: Analyzer, *, answers: Answers | None = None, against: Sequence[str] = ()
 ) -> gr.Blocks:
     """The page as a `gr.Blocks`, ready for its `launch`; `answers` is what it remembers, `against`
-    the bundles that an audit may compare it with (see `service.rivals`)."""
-    from hcc_xai.page import service
+    the bundles that an audit may compare it with (see `rivals`)."""
+    from hcc_xai.page import gradio_settings
 
-    settings = service.blocks_settings()  # before Gradio makes any component
+    settings = gradio_settings.blocks_settings()  # before Gradio makes any component
     import gradio as gr
 
     from hcc_xai.page import style, texts
     from hcc_xai.page.api import Endpoints
     from hcc_xai.page.labels import Labels
     from hcc_xai.page.memory import Answers
+    from hcc_xai.page.rivals import rivals
     from hcc_xai.page.tabs.analyze import AnalyzeTab
     from hcc_xai.page.tabs.audit import AuditTab
     from hcc_xai.page.tabs.batch import BatchTab
@@ -35,7 +36,7 @@ def build(
 
     labels = Labels()
     answers = answers if answers is not None else Answers()
-    rivals = service.rivals(analyzer, against)
+    others = rivals(analyzer, against)
     page: gr.Blocks
     with gr.Blocks(title="hcc_xai", **settings) as page:
         with gr.Column(elem_id="top"):
@@ -48,21 +49,23 @@ def build(
                 with labels.add(gr.Tab(texts.i18n("analyze"), id="analyze"), label="analyze"):
                     tab = AnalyzeTab(analyzer, answers, labels, language)
                 with labels.add(gr.Tab(texts.i18n("batch"), id="batch"), label="batch"):
-                    many = BatchTab(analyzer, labels, language, tab, tabs)
+                    many = BatchTab(analyzer, labels, language, tab.opener, tabs)
                 with labels.add(gr.Tab(texts.i18n("explain"), id="explain"), label="explain"):
                     ExplainTab(analyzer, answers, labels, language)
                 with labels.add(gr.Tab(texts.i18n("audit"), id="audit"), label="audit"):
-                    review = AuditTab(analyzer, labels, language, rivals)
+                    review = AuditTab(analyzer, labels, language, others)
                 with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
                     ModelTab(analyzer, labels)
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)
-        Endpoints(analyzer, answers, rivals)
+        Endpoints(analyzer, answers, others)
 
-        said = [*labels.components, *tab.without_answer("en")]
-        quiet: dict[str, Any] = {"show_progress": "hidden", **service.HIDDEN, **service.REDRAW}
-        given = [language, *tab.controls, *tab.study]
-        page.load(tab.greet, given, [language, *said], js=style.READ_LANGUAGE, **quiet)
-        language.input(tab.translate, given, said, js=style.KEEP_LANGUAGE, **quiet)
+        worded = [*labels.components, *tab.without_answer("en")]
+        inputs = [language, *tab.controls, *tab.study]
+        quiet, redraw = gradio_settings.QUIET, gradio_settings.REDRAW
+        page.load(
+            tab.greet, inputs, [language, *worded], js=style.read_language(), **quiet, **redraw
+        )
+        language.input(tab.translate, inputs, worded, js=style.keep_language(), **quiet, **redraw)
         page.unload(tab.leave)
         page.unload(many.leave)
         page.unload(review.leave)
@@ -81,17 +84,17 @@ def launch(
 ) -> gr.Blocks:
     """Build the page and serve it. Host and port are Gradio's own (or a Space's) unless given;
     `against`: see `build`."""
-    from hcc_xai.page import service, style, texts
+    from hcc_xai.page import gradio_settings, style, texts
 
     page = build(analyzer, against=against)
-    given = {"server_name": host, "server_port": port}
+    server = {"server_name": host, "server_port": port}
     settings = {
-        **service.launch_settings(),
+        **gradio_settings.launch_settings(),
         "i18n": texts.translator(),
         "theme": style.theme(),
-        "css": style.CSS,
+        "css": style.css(),
         "js": style.script(),
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in server.items() if value is not None},
         **more,
     }
     page.launch(**settings)

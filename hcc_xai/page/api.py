@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.auditing import audit as auditing
-from hcc_xai.batch.run import ANSWERS, pack
+from hcc_xai.batch.run import Options
 from hcc_xai.batch.run import run as answer_all
+from hcc_xai.batch.tables import pack, read_rows
 from hcc_xai.errors import ArgumentError, HccXaiError, unknown
-from hcc_xai.explain.methods import METHODS, Explanation
-from hcc_xai.files import read_lines
+from hcc_xai.explain.methods import METHODS
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.read import decode
+from hcc_xai.language import errors
 from hcc_xai.model.exact import KINDS
+from hcc_xai.model.network import MASKS
 from hcc_xai.page import texts
+from hcc_xai.page.gradio_settings import BATCH, MODEL, SLOW, Lane
+from hcc_xai.page.inputs import Picture, Question, unpack
 from hcc_xai.page.memory import Answers, move, private_folder, take
-from hcc_xai.page.service import BATCH, MODEL, SLOW
-from hcc_xai.page.tabs.audit import unpack
-from hcc_xai.reports.pictures import Look
+from hcc_xai.page.tabs.view import LAYERS, View
 from hcc_xai.reports.writers import files_of
 
-_MASKS = ("lesion", "liver")
+_MASKS = ("lesion", "liver")  # the order in which they are handed out
 _log = logging.getLogger(__name__)
+
+# What an endpoint hands back: numbers, then the paths of files.
+_Answer = tuple[Any, ...]
 
 
 class Endpoints:
@@ -37,7 +44,7 @@ class Endpoints:
     out.
 
     Gradio's clients take a parameter as optional where its component has a value, or where it has
-    none and the function's default is None.
+    none and the function's default is None. A component is labelled like the parameter it fills.
     """
 
     def __init__(
@@ -72,18 +79,15 @@ class Endpoints:
             by = gr.JSON(None, label="by")
             rival = gr.Textbox(None, label="against")
             analyze, explain, batch, audit = (gr.Button() for _ in range(4))
-        given = [file, frame, spacing, label, kind, scale, opacity, colours, evidence, language]
-        given.append(accept)
-        analyze.click(self.analyze, given, [numbers, *pictures], api_name="analyze", **MODEL)
-        given = [file, method, label, against, frame, scale, opacity, language, layer, seed]
-        given += [check, point]
-        explain.click(self.explain, given, [numbers, pictures[0]], api_name="explain", **SLOW)
-
-        given = [files, draws, every, accept, language]
-        batch.click(self.batch, given, [numbers, archive], api_name="batch", **BATCH)
-
-        given = [files, by, language, rival]
-        audit.click(self.audit, given, [numbers, archive], api_name="audit", **BATCH)
+        shared = (file, frame, spacing, label, scale, opacity, language, accept, files)
+        looks = [*shared, kind, colours, evidence]
+        maps = [*shared, method, against, layer, seed, check, point]
+        many = [*shared, draws, every, by, rival]
+        answer, archived = [numbers, *pictures], [numbers, archive]
+        _offer(analyze, self.analyze, looks, answer, MODEL)
+        _offer(explain, self.explain, maps, answer[:2], SLOW)
+        _offer(batch, self.batch, many, archived, BATCH)
+        _offer(audit, self.audit, many, archived, BATCH)
 
     def audit(
         self,
@@ -91,19 +95,19 @@ class Endpoints:
         by: list[str] | None = None,
         language: str = "en",
         against: str | None = None,
-    ) -> tuple[Any, ...]:
+    ) -> _Answer:
         """Audit the model on images and a table (CSV), or a ZIP of both: numbers and document;
         against another bundle, of those that the page offers."""
 
-        def run() -> tuple[Any, ...]:
+        def run() -> _Answer:
             if against and against not in self.rivals:
                 raise unknown("bundle", against, list(self.rivals))
             other = self.rivals[against] if against else None
             with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
                 source = unpack(files or (), Path(folder))
-                found = auditing.audit(self.analyzer, source, by=by or (), other=other)
-                page = found.to_html(Path(folder) / "audit.html").read_bytes()
-            return found.to_dict(), *self.answers.hand_out({"audit.html": page})
+                report = auditing.audit(self.analyzer, source, by=by or (), other=other)
+                page = report.to_html(Path(folder) / "audit.html").read_bytes()
+            return report.to_dict(), *self.answers.hand_out({"audit.html": page})
 
         return _in_a_sentence(run, language)
 
@@ -114,24 +118,20 @@ class Endpoints:
         every_frame: bool = True,
         accept: bool = False,
         language: str = "en",
-    ) -> tuple[Any, ...]:
+    ) -> _Answer:
         """Analyze many files, ZIP archives and loops: a row a picture, and all of it as a ZIP."""
 
-        def run() -> tuple[Any, ...]:
+        def run() -> _Answer:
             if not files:
-                raise ArgumentError("no file was given; the first parameter is a list of files")
+                raise ArgumentError(
+                    "api-no-files", "no file was given; the first parameter is a list of files"
+                )
             with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
                 sources, out = move(files, Path(folder) / "in"), Path(folder) / "out"
-                answer_all(
-                    self.analyzer,
-                    sources,
-                    out,
-                    pictures=pictures,
-                    every_frame=every_frame,
-                    accept=accept,
-                )
+                options = Options(pictures=pictures, every_frame=every_frame, accept=accept)
+                answer_all(self.analyzer, sources, out, options=options)
                 whole = pack(out, Path(folder) / "all.zip").read_bytes()
-                rows = list(read_lines(out / ANSWERS))
+                rows = list(read_rows(out))
             return rows, *self.answers.hand_out({"all.zip": whole})
 
         return _in_a_sentence(run, language)
@@ -149,26 +149,24 @@ class Endpoints:
         evidence: bool = False,
         language: str = "en",
         accept: bool = False,
-    ) -> tuple[Any, ...]:
+    ) -> _Answer:
         """Analyze a liver ultrasound: numbers and words, then overlay, lesion mask, liver mask.
 
         With `evidence` it also tests what hiding the lesion does: two more passes of the network.
         """
+        picture = Picture(file, frame, mm_per_pixel, accept)
 
-        def run() -> tuple[Any, ...]:
-            a = self._read(file, frame, mm_per_pixel, accept=accept)
-            if evidence:
-                a = a.with_evidence(self.analyzer.evidence(a))
-            look = Look(
-                label=label,
-                kind=None if map == "none" else map,
-                absolute=scale == "absolute",
+        def run() -> _Answer:
+            a = self._read(picture)
+            view = View(
+                show=MASKS if map == "none" else LAYERS,
                 opacity=opacity,
+                label=a.label if label is None else label,
+                kind=map,
+                scale=scale,
                 colour_map=colour_map,
             )
-            files = files_of(a, ("overlay", "masks"), look)
-            named = {ending.lstrip("_"): content for ending, content in files.items()}
-            return a.to_dict(), *self.answers.hand_out(named)
+            return self._analysis(a, view, evidence=evidence)
 
         return _in_a_sentence(run, language)
 
@@ -186,56 +184,62 @@ class Endpoints:
         seed: int = 0,
         check: bool = False,
         point: str | None = None,
-    ) -> tuple[Any, ...]:
+    ) -> _Answer:
         """One map by one method: what speaks for a label (rather than another).
 
         With `check` it is tested: its score. With a `point`, "row, column", why that place is
         outlined as lesion, or why not.
         """
+        picture = Picture(file, frame)
+        question = Question(method, label, against, layer, seed, check, point)
 
-        def run() -> tuple[Any, ...]:
-            a = self._read(file, frame, None, accept=False)
-            found: Explanation
-            if point:
-                found = self.analyzer.explain_outline(a, place_of(point), layer=layer)
-            else:
-                found = self.analyzer.explain(
-                    a, method, label=label, against=against, layer=layer, seed=seed, check=check
-                )
-            picture = a.overlay_of(found, absolute=scale == "absolute", opacity=opacity)
-            told = {**found.to_dict(), "accepted": a.accepted}
-            return told, *self.answers.hand_out({"overlay.png": draw.png(picture)})
+        def run() -> _Answer:
+            a = self._read(picture)
+            explanation = question.put(self.analyzer, a)
+            overlay = a.overlay_of(explanation, absolute=scale == "absolute", opacity=opacity)
+            numbers = {**explanation.to_dict(), "accepted": a.accepted}
+            return numbers, *self.answers.hand_out({"overlay.png": draw.png(overlay)})
 
         return _in_a_sentence(run, language)
 
-    def _read(
-        self, file: str | None, frame: int | None, spacing: float | None, *, accept: bool
-    ) -> Analysis:
-        if file is None:
-            raise ArgumentError("no file was given; the first parameter is a file")
-        name = Path(file).name
-        image = decode(take(file), name=name, frame=frame, mm_per_pixel=spacing)
-        return self.analyzer.analyze(image, accept=accept)
+    def _read(self, picture: Picture) -> Analysis:
+        if picture.path is None:
+            raise ArgumentError("api-no-file", "no file was given; the first parameter is a file")
+        image = decode(
+            take(picture.path),
+            name=Path(picture.path).name,
+            frame=picture.frame,
+            mm_per_pixel=picture.spacing,
+        )
+        return self.analyzer.analyze(image, accept=picture.accept)
+
+    def _analysis(self, a: Analysis, view: View, *, evidence: bool) -> _Answer:
+        if evidence:
+            a = a.with_evidence(self.analyzer.evidence(a))
+        files = files_of(a, ("overlay", "masks"), view.look)
+        named = {ending.lstrip("_"): content for ending, content in files.items()}
+        return a.to_dict(), *self.answers.hand_out(named)
 
 
-def place_of(typed: str) -> tuple[int, int]:
-    """Row and column of "row, column".
+def _offer(
+    button: gr.Button,
+    endpoint: Callable[..., _Answer],
+    parts: Iterable[Component],
+    shown: Sequence[Component],
+    lane: Lane,
+) -> None:
+    """Make an endpoint of a method, its inputs those of the parts that fill its parameters."""
+    named = {str(part.label): part for part in parts}
+    inputs = [named[name] for name in signature(endpoint).parameters]
+    button.click(endpoint, inputs, shown, api_name=endpoint.__name__, **lane)
 
-    Raises:
-        ArgumentError: it is no place.
-    """
-    try:
-        row, col = (int(part) for part in typed.replace(";", ",").split(","))
-    except ValueError:
-        raise ArgumentError(f"{typed!r} is no place; write row and column, like 120, 200") from None
-    return row, col
 
-
-def _in_a_sentence(run: Callable[[], tuple[Any, ...]], language: str) -> tuple[Any, ...]:
+def _in_a_sentence(run: Callable[[], _Answer], language: str) -> _Answer:
+    """What `run` returns, or a Gradio error that is one sentence."""
     try:
         return run()
     except HccXaiError as error:
-        raise gr.Error(texts.error(str(error), language), print_exception=False) from None
+        raise gr.Error(errors.say(error, language), print_exception=False) from None
     except FileNotFoundError:  # an upload is read once
         raise gr.Error(texts.text("upload-failed", language), print_exception=False) from None
     except Exception:  # the page's boundary: whatever it was, programs get a sentence, too

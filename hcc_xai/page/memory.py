@@ -68,12 +68,12 @@ def take(path: str | Path) -> bytes:
 
 def move(uploads: Iterable[str], folder: Path) -> list[Path]:
     """Uploads, moved to a folder, each to one of its own, so that names may repeat."""
-    kept = []
+    moved = []
     for number, path in enumerate(uploads):
         place = folder / str(number)
         place.mkdir(parents=True)
-        kept.append(Path(shutil.move(path, place / Path(path).name)))
-    return kept
+        moved.append(Path(shutil.move(path, place / Path(path).name)))
+    return moved
 
 
 @lru_cache(maxsize=1)
@@ -81,10 +81,10 @@ def _trimmer() -> Callable[[int], object] | None:
     import ctypes
 
     try:
-        found: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        trim: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
     except (OSError, TypeError):  # no shared C library, as on Windows
         return None
-    return found
+    return trim
 
 
 _resting = threading.Lock()
@@ -114,8 +114,14 @@ def new_folder() -> Path:
 
 @dataclass
 class Kept:
-    """One visitor's last answer. data: the file's bytes where it has more frames; folder: of the
-    pictures made from it."""
+    """One visitor's last answer.
+
+    Attributes:
+        answer: the last one.
+        data: the file's bytes where it has more frames.
+        folder: of the pictures made from it.
+        touched: when it was asked for last, in seconds of `time.monotonic`.
+    """
 
     answer: Analysis
     data: bytes | None
@@ -157,10 +163,21 @@ class Answers:
 
     Safe for threads. `gr.State` would not do: it copies what it is given (an answer and with it
     the network), and keeps it for an hour after a visitor has gone.
+
+    Args:
+        most: answers.
+        most_bytes: that they take together.
+        most_handed: answers to programs whose files are still there.
     """
 
-    def __init__(self, *, most: int = _MOST_ANSWERS, most_bytes: int = _MOST_BYTES) -> None:
-        self.most, self.most_bytes = most, most_bytes
+    def __init__(
+        self,
+        *,
+        most: int = _MOST_ANSWERS,
+        most_bytes: int = _MOST_BYTES,
+        most_handed: int = _MOST_HANDED,
+    ) -> None:
+        self.most, self.most_bytes, self.most_handed = most, most_bytes, most_handed
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._handed: deque[tuple[float, Path]] = deque()
         self._lock = threading.Lock()
@@ -171,7 +188,13 @@ class Answers:
         return len(self._kept)
 
     def put(self, session: str, answer: Analysis, data: bytes | None) -> Kept:
-        """Remember an answer in place of the session's last; `data` is of a file with frames."""
+        """Remember an answer in place of the session's last.
+
+        Args:
+            session: of the visitor.
+            answer: to remember.
+            data: the file's bytes; they stay only where the file has more frames.
+        """
         kept = Kept(answer, data if answer.image.frames > 1 else None, new_folder())
         with self._lock:
             gone = [self._kept.pop(session, None)]
@@ -209,7 +232,7 @@ class Answers:
         with self._lock:
             gone = []
             while self._handed and (
-                len(self._handed) >= _MOST_HANDED or self._handed[0][0] < now - KEPT_SECONDS
+                len(self._handed) >= self.most_handed or self._handed[0][0] < now - KEPT_SECONDS
             ):
                 gone.append(self._handed.popleft()[1])
             self._handed.append((now, folder))
@@ -247,7 +270,8 @@ class Visitors(Generic[_T]):
     threads.
 
     Args:
-        most: sessions that are remembered. close: is told of what goes, before its files do.
+        most: sessions that are remembered.
+        close: is told of what goes, before its files do.
     """
 
     def __init__(self, most: int, *, close: Callable[[_T], None] = lambda gone: None) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from html import escape
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from gradio.blocks import Block
 
 from hcc_xai.page.texts import text
 
-Updates = dict[Any, Any]
-Tell = Callable[[float], None]
+Updates = dict[Block, object]  # component -> its value, or what `gr.update` makes
+Tell = Callable[[float], None]  # is told the share that is done, 0 to 1
 _PATIENCE = 0.4  # seconds between two looks at how far it is
 _T = TypeVar("_T")
 
@@ -29,9 +31,19 @@ class Slow:
         self.pool = ThreadPoolExecutor(1)
 
     def wait(
-        self, work: Callable[[Tell], _T], title: str, language: str, progress: Any
+        self, work: Callable[[Tell], _T], title: str, language: str, progress: Block
     ) -> Generator[Updates, None, _T]:
-        """Run something and say in `progress` how far it is; it ends when the visitor goes."""
+        """Run something, and say how far it is; it ends when the visitor goes.
+
+        Args:
+            work: what is run; it tells how far it is, which stops it when nobody waits any more.
+            title: what is running, in the reader's language.
+            language: of the reader.
+            progress: the component that shows it.
+
+        Returns:
+            What `work` returned.
+        """
         stop, start, share = threading.Event(), time.monotonic(), 0.0
 
         def tell(done: float) -> None:
@@ -53,14 +65,21 @@ class Slow:
             job.cancel()
 
 
-def say(message: str, *, bad: bool = False) -> str:
-    """A line where the progress stands."""
+def line(message: str, *, bad: bool = False) -> str:
+    """A line of HTML where the progress stands; a bad one is read out at once."""
     role = "alert" if bad else "status"
     return f'<p class="{"bad" if bad else ""}" role="{role}">{escape(message)}</p>'
 
 
 def bar(title: str, share: float, left: float | None, language: str) -> str:
-    """A line that says how far it is."""
+    """A line of HTML that says how far it is.
+
+    Args:
+        title: what is running.
+        share: of it that is done, 0 to 1.
+        left: seconds that it takes yet, or None as long as nobody knows.
+        language: of the reader.
+    """
     more = "" if left is None else text("time-left", language, seconds=f"{left:.0f}")
     return (
         f'<p role="status">{escape(title)} <progress max="1" value="{share:.2f}"></progress> '

@@ -242,7 +242,9 @@ def to_dicom(phantoms: Phantom | Sequence[Phantom], path: str | PathLike[str]) -
     frames = [phantoms] if isinstance(phantoms, Phantom) else list(phantoms)
     if len({(p.pixels.shape, p.mm_per_pixel) for p in frames}) != 1:
         raise ArgumentError(
-            f"a cine needs frames of one shape and spacing, got {len(frames)} frames that differ"
+            "phantom-frames-differ",
+            "a cine needs frames of one shape and spacing, got {count} frames that differ",
+            count=len(frames),
         )
     multi = len(frames) > 1
     array = np.stack([p.pixels for p in frames]) if multi else frames[0].pixels

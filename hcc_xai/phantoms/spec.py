@@ -83,8 +83,12 @@ class LesionSpec:
         for name in ("diameter_mm", "aspect"):
             _check_positive(name, getattr(self, name))
         if self.aspect > 1.0 or not 0.0 <= self.lobes <= 0.3:
-            got = f"{self.aspect:g} and {self.lobes:g}"
-            raise ArgumentError(f"aspect is in (0, 1] and lobes in [0, 0.3], got {got}")
+            raise ArgumentError(
+                "phantom-lesion-form",
+                "aspect is in (0, 1] and lobes in [0, 0.3], got {aspect:g} and {lobes:g}",
+                aspect=self.aspect,
+                lobes=self.lobes,
+            )
 
     def radius(self, lateral_mm: Floats, depth_mm: Floats) -> Floats:
         """Distance from the centre in units of the outline's: below 1 inside, 1 on the outline."""
@@ -135,8 +139,12 @@ class PhantomSpec:
             raise unknown("probe", self.probe, PROBES)
         if self.seed < 0 or self.looks < 1 or min(self.shape) < 64:
             raise ArgumentError(
+                "phantom-least",
                 "seed is at least 0, looks at least 1 and shape at least 64 x 64, "
-                f"got {self.seed}, {self.looks} and {self.shape}"
+                "got {seed}, {looks} and {shape}",
+                seed=self.seed,
+                looks=self.looks,
+                shape=str(self.shape),
             )
         for name in ("depth_mm", "speckle_mm", "dynamic_range_db", "caliper_scale"):
             _check_positive(name, getattr(self, name))
@@ -225,4 +233,6 @@ def length(a: Floats, b: Floats) -> Floats:
 
 def _check_positive(name: str, value: float) -> None:
     if not math.isfinite(value) or value <= 0:
-        raise ArgumentError(f"{name} is above 0, got {value:g}")
+        raise ArgumentError(
+            "phantom-not-positive", "{name} is above 0, got {value:g}", name=name, value=value
+        )

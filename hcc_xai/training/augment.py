@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.dataset.folder import LESION, LIVER, Sample
+from hcc_xai.dataset.folder import LESION, LIVER
+from hcc_xai.dataset.samples import Sample
 from hcc_xai.imaging.frame import even_out_by
 
 _ABOUT_THE_LESION = 0.75  # share of the windows that are laid where the lesion is

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hcc_xai.dataset.folder import Sample, plain
+from hcc_xai.dataset.samples import Sample, plain
 from hcc_xai.model.network import Network
 from hcc_xai.stats import softmax
 

@@ -29,7 +29,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.device import pick_device
-from hcc_xai.dataset.folder import LESION, Record, Sample, cached_samples, plain, sampling_weights
+from hcc_xai.dataset.folder import LESION, Record
+from hcc_xai.dataset.samples import Sample, cached_samples, plain, sampling_weights
 from hcc_xai.errors import ArgumentError, DataError, unknown
 from hcc_xai.imaging import draw
 from hcc_xai.model.bundle import BundleConfig, load_bundle, save_bundle

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -14,9 +13,9 @@ from hcc_xai.findings.lirads import VISUALIZATION
 from hcc_xai.imaging import draw
 from hcc_xai.model.bundle import BundleConfig
 from hcc_xai.model.exact import KINDS
-from hcc_xai.page.labels import Labels
+from hcc_xai.page.labels import Choice, Labels
 from hcc_xai.page.tabs import answer_html as html
-from hcc_xai.page.tabs.view import LAYERS, thumbnail
+from hcc_xai.page.tabs.view import LAYERS, StudyAnswers, View, thumbnail
 from hcc_xai.page.texts import TEXTS, i18n, text
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -40,7 +39,14 @@ class Layout:
                 self.answer = gr.HTML(html.waiting("en"), elem_id="answer")
                 self.spoken = gr.HTML("", elem_id="spoken", elem_classes="sr-only")
                 self._measures()
-        self.controls = [self.show, self.opacity, self.label, self.kind, self.scale, self.colours]
+        self.controls = View.in_order(
+            show=self.show,
+            opacity=self.opacity,
+            label=self.label,
+            kind=self.kind,
+            scale=self.scale,
+            colour_map=self.colours,
+        )
 
     def _intake(self) -> None:
         with gr.Row(elem_id="intake"):
@@ -56,15 +62,15 @@ class Layout:
                     label="choose",
                 )
                 self.note = gr.HTML(html.note(text("hint", "en")), elem_id="note")
-            self.examples: dict[Any, Path] = {}
+            self.examples: dict[gr.Button, Path] = {}
             with gr.Row(elem_id="examples"):
                 for path in _examples():
                     self.examples[self._example(path)] = path
-        styles = "".join(thumbnail(p, b.elem_id) for b, p in self.examples.items())
+        styles = "".join(thumbnail(p, _id(p)) for p in self.examples.values())
         gr.HTML(f"<style>{styles}</style>", visible="hidden")
 
-    def _example(self, path: Path) -> Any:
-        key = f"example-{path.stem}"
+    def _example(self, path: Path) -> gr.Button:
+        key = _id(path)
         known = key in TEXTS
         button = gr.Button(
             i18n(key) if known else path.stem.replace("_", " "),
@@ -98,29 +104,39 @@ class Layout:
         add, slider = self.labels.add, partial(gr.Slider, buttons=[])
         with gr.Row(elem_classes="controls"):
             layers = partial(_choices, LAYERS)
-            show = gr.CheckboxGroup(layers("en"), value=list(LAYERS), label=i18n("show"))
-            self.show = add(_named(show, "show"), label="show", choices=layers)
-            opacity = slider(0, 1, 0.6, step=0.05, label=i18n("opacity"))
-            self.opacity = add(_named(opacity, "opacity"), label="opacity")
-            colours = gr.Dropdown(
-                list(draw.COLOUR_MAPS), value=draw.COLOUR_MAPS[0], label=i18n("colours")
+            show = gr.CheckboxGroup(
+                layers("en"), value=list(LAYERS), label=i18n("show"), elem_id="show"
             )
-            self.colours = add(_named(colours, "colours"), label="colours")
-            frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False)
-            self.frame = add(_named(frame, "frame"), label="frame")
+            self.show = add(show, label="show", choices=layers)
+            opacity = slider(0, 1, 0.6, step=0.05, label=i18n("opacity"), elem_id="opacity")
+            self.opacity = add(opacity, label="opacity")
+            colours = gr.Dropdown(
+                list(draw.COLOUR_MAPS),
+                value=draw.COLOUR_MAPS[0],
+                label=i18n("colours"),
+                filterable=False,  # a list to choose from, nothing to type
+                elem_id="colours",
+            )
+            self.colours = add(colours, label="colours")
+            frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False, elem_id="frame")
+            self.frame = add(frame, label="frame")
         with gr.Row(elem_classes="controls"):
             labels = self.config.network.labels
-            label = gr.Dropdown(self._titles("en"), value=labels[0], label=i18n("class"))
-            self.label = add(_named(label, "class"), label="class", choices=self._titles)
-            kind = gr.Radio(_kinds("en"), value=KINDS[0], label=i18n("map"))
-            self.kind = add(_named(kind, "map"), label="map", choices=_kinds)
+            label = gr.Dropdown(
+                self._titles("en"),
+                value=labels[0],
+                label=i18n("class"),
+                filterable=False,
+                elem_id="class",
+            )
+            self.label = add(label, label="class", choices=self._titles)
+            kind = gr.Radio(_kinds("en"), value=KINDS[0], label=i18n("map"), elem_id="map")
+            self.kind = add(kind, label="map", choices=_kinds)
             scales = partial(_choices, ("own", "absolute"))
-            scale = gr.Radio(scales("en"), value="absolute", label=i18n("scale"))
-            self.scale = add(_named(scale, "scale"), label="scale", choices=scales)
-        for dropdown in (self.label, self.colours):
-            dropdown.filterable = False  # a list to choose from, nothing to type
+            scale = gr.Radio(scales("en"), value="absolute", label=i18n("scale"), elem_id="scale")
+            self.scale = add(scale, label="scale", choices=scales)
 
-    def _titles(self, language: str) -> list[tuple[str, str]]:
+    def _titles(self, language: str) -> list[Choice]:
         return [(self.config.titles[x][language], x) for x in self.config.network.labels]
 
     def _measures(self) -> None:
@@ -133,17 +149,17 @@ class Layout:
                 self.spacing = self._field("spacing", "spacing-hint")
                 self.length = self._field("length", "length-hint")
                 mark = gr.Button(i18n("mark"), size="sm", elem_id="mark")
-                self.labels.add(mark, value="mark")  # the browser's: see `style`
+                self.labels.add(mark, value="mark")  # the browser's: see `static/ruler.js`
             self.spacing_note = gr.HTML("", elem_id="spacing-note")
             self._study()
-        self.downloads: dict[str, Any] = {}
+        self.downloads: dict[str, gr.DownloadButton] = {}
         with gr.Row(elem_id="downloads"):
             for name in ("overlay", "lesion", "liver", "json"):
                 key = f"get-{name}"
                 button = gr.DownloadButton(i18n(key), size="sm", interactive=False, elem_id=key)
                 self.downloads[name] = self.labels.add(button, label=key)
 
-    def _field(self, name: str, hint: str) -> Any:
+    def _field(self, name: str, hint: str) -> gr.Textbox:
         box = gr.Textbox(
             "",
             label=i18n(name),
@@ -151,37 +167,40 @@ class Layout:
             max_lines=1,
             interactive=True,
             html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            elem_id=name,
         )
-        return self.labels.add(_named(box, name), label=name, placeholder=hint)
+        return self.labels.add(box, label=name, placeholder=hint)
 
     def _study(self) -> None:
         """What US LI-RADS asks, which no picture tells."""
         self._html(lambda x: f"<h3>{text('lirads', x)}</h3>", "lirads-title")
-        self.study = []
-        answers = {
-            "at-risk": _yes_or_no,
-            "thrombus": _yes_or_no,
-            "visualization": _visualization,
-        }
-        for name, choices in answers.items():
-            radio = gr.Radio(choices("en"), value=None, label=i18n(name))
-            self.study.append(self.labels.add(_named(radio, name), label=name, choices=choices))
-        group = gr.CheckboxGroup([], value=[], label=i18n("benign"), visible=False)
-        self.study.append(self.labels.add(_named(group, "benign"), label="benign"))
+        at_risk = self._question("at-risk", _yes_or_no)
+        thrombus = self._question("thrombus", _yes_or_no)
+        visualization = self._question("visualization", _visualization)
+        group = gr.CheckboxGroup(
+            [], value=[], label=i18n("benign"), visible=False, elem_id="benign"
+        )
+        self.benign = self.labels.add(group, label="benign")
+        self.study = StudyAnswers.in_order(
+            at_risk=at_risk, thrombus=thrombus, visualization=visualization, benign=self.benign
+        )
         self.lirads = gr.HTML("", elem_id="lirads")
 
+    def _question(self, name: str, choices: Callable[[str], list[Choice]]) -> gr.Radio:
+        radio = gr.Radio(choices("en"), value=None, label=i18n(name), elem_id=name)
+        return self.labels.add(radio, label=name, choices=choices)
 
-def _yes_or_no(language: str) -> list[tuple[str, str]]:
+
+def _yes_or_no(language: str) -> list[Choice]:
     return _choices(("yes", "no"), language)
 
 
-def _visualization(language: str) -> list[tuple[str, str]]:
+def _visualization(language: str) -> list[Choice]:
     return [(text(f"visualization-{x}", language), x) for x in VISUALIZATION]
 
 
-def _named(component: Any, name: str) -> Any:
-    component.elem_id = name
-    return component
+def _id(example: Path) -> str:
+    return f"example-{example.stem}"
 
 
 def _examples() -> list[Path]:
@@ -196,11 +215,11 @@ def _examples() -> list[Path]:
     )
 
 
-def _choices(keys: Sequence[str], language: str) -> list[tuple[str, str]]:
+def _choices(keys: Sequence[str], language: str) -> list[Choice]:
     return [(text(key, language), key) for key in keys]
 
 
-def _kinds(language: str) -> list[tuple[str, str]]:
+def _kinds(language: str) -> list[Choice]:
     return [
         (text(kind, language) if kind in TEXTS else METHODS[kind].title, kind) for kind in KINDS
     ]

@@ -8,20 +8,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.auditing import audit as auditing
-from hcc_xai.auditing.document import column, summary
-from hcc_xai.batch import run as batch
-from hcc_xai.errors import DataError, HccXaiError
-from hcc_xai.page import texts
-from hcc_xai.page.labels import Labels
+from hcc_xai.auditing.document import summary
+from hcc_xai.auditing.measure import OWN
+from hcc_xai.auditing.table import Table, read_table
+from hcc_xai.auditing.terms import column
+from hcc_xai.errors import HccXaiError
+from hcc_xai.language import errors
+from hcc_xai.page.gradio_settings import BATCH, QUIET
+from hcc_xai.page.inputs import unpack
+from hcc_xai.page.labels import Choice, Labels
 from hcc_xai.page.memory import Visitors, new_folder
-from hcc_xai.page.progress import Slow, Tell, Updates, say
-from hcc_xai.page.service import BATCH, HIDDEN
+from hcc_xai.page.progress import Slow, Tell, Updates, line
 from hcc_xai.page.texts import i18n, text
 
 _VISITORS = 4  # whose tables are remembered; the oldest go first
@@ -30,8 +32,8 @@ _VISITORS = 4  # whose tables are remembered; the oldest go first
 @dataclass
 class _Kept:
     folder: Path
-    table: auditing.Table
-    found: auditing.Audit | None = None  # once it ran
+    table: Table
+    audit: auditing.Audit | None = None  # once it ran
 
 
 class AuditTab:
@@ -81,11 +83,10 @@ class AuditTab:
             self.progress = gr.HTML("", elem_id="audit-progress")
             self.told = gr.HTML("", elem_id="audit-told")
         shown = [self.progress, self.told, *self.files.values()]
-        hidden: dict[str, Any] = {"show_progress": "hidden", **HIDDEN}
-        choose.upload(self.read, [choose, language], [*shown, self.by, self.go], **hidden)
-        started = go.click(self.run, [language, self.by, rival], shown, **hidden, **BATCH)
-        stop.click(self.halt, [language], [self.progress], cancels=[started], **hidden)
-        language.input(self.translate, [language], [self.told, self.by], **hidden)
+        choose.upload(self.read, [choose, language], [*shown, self.by, self.go], **QUIET)
+        started = go.click(self.run, [language, self.by, rival], shown, **QUIET, **BATCH)
+        stop.click(self.halt, [language], [self.progress], cancels=[started], **QUIET)
+        language.input(self.translate, [language], [self.told, self.by], **QUIET)
 
     def read(self, request: gr.Request, paths: Sequence[str] | None, language: str) -> Updates:
         """Images and a table were chosen: say what was understood, before anything runs."""
@@ -99,18 +100,18 @@ class AuditTab:
         }
         try:
             source = unpack(paths or (), folder)
-            found = auditing.read_table(source, self.analyzer.config.network.labels)
+            table = read_table(source, self.analyzer.config.network.labels)
         except HccXaiError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            return off | {self.progress: say(texts.error(str(error), language), bad=True)}
-        self.visitors.put(session, _Kept(folder, found))
-        ready = text("audit-ready", language, n=len(found.cases))
+            return off | {self.progress: line(errors.say(error, language), bad=True)}
+        self.visitors.put(session, _Kept(folder, table))
+        ready = text("audit-ready", language, n=len(table.cases))
         return off | {
-            self.progress: say(ready),
-            self.told: _understood(found, language),
+            self.progress: line(ready),
+            self.told: _understood(table, language),
             self.by: gr.update(
-                choices=_columns(found, language),
-                value=list(found.columns or auditing.OWN),
+                choices=_columns(table, language),
+                value=list(table.columns or OWN),
                 visible=True,
             ),
             self.go: gr.update(interactive=True),
@@ -122,7 +123,7 @@ class AuditTab:
         """Audit what was chosen, and hand out the document."""
         kept = self.visitors.get(str(request.session_hash))
         if kept is None:
-            yield {self.progress: say(text("gone", language), bad=True)}
+            yield {self.progress: line(text("gone", language), bad=True)}
             return
 
         def work(tell: Tell) -> auditing.Audit:
@@ -131,20 +132,20 @@ class AuditTab:
 
         try:
             title = text("audit-going", language)
-            found = yield from self.slow.wait(work, title, language, self.progress)
-            page = found.to_html(kept.folder / "audit.html")
+            audit = yield from self.slow.wait(work, title, language, self.progress)
+            page = audit.to_html(kept.folder / "audit.html")
             numbers = kept.folder / "audit.json"
-            numbers.write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+            numbers.write_text(json.dumps(audit.to_dict(), indent=1), encoding="utf-8")
         except HccXaiError as error:
-            yield {self.progress: say(texts.error(str(error), language), bad=True)}
+            yield {self.progress: line(errors.say(error, language), bad=True)}
             return
         except FileNotFoundError:  # other files came in between
-            yield {self.progress: say(text("gone", language), bad=True)}
+            yield {self.progress: line(text("gone", language), bad=True)}
             return
-        kept.found = found
+        kept.audit = audit
         yield {
             self.progress: "",
-            self.told: summary(found.to_dict(), language),
+            self.told: summary(audit.to_dict(), language),
             self.files["html"]: gr.update(value=str(page), interactive=True),
             self.files["json"]: gr.update(value=str(numbers), interactive=True),
         }
@@ -155,52 +156,28 @@ class AuditTab:
         if kept is None:
             return {self.told: gr.skip()}
         told = _understood(kept.table, language)
-        if kept.found is not None:
-            told = summary(kept.found.to_dict(), language)
+        if kept.audit is not None:
+            told = summary(kept.audit.to_dict(), language)
         return {self.told: told, self.by: gr.update(choices=_columns(kept.table, language))}
 
     def halt(self, language: str) -> str:
         """What is said when the visitor stops it."""
-        return say(text("stopped-by-you", language))
+        return line(text("stopped-by-you", language))
 
     def leave(self, request: gr.Request) -> None:
         """The tab was closed: nothing of the visitor stays."""
         self.visitors.drop(str(request.session_hash))
 
 
-def _columns(table: auditing.Table, language: str) -> list[tuple[str, str]]:
+def _columns(table: Table, language: str) -> list[Choice]:
     """What groups can be made of: in words, and by name."""
-    names = (*table.columns, *(c for c in auditing.OWN if c not in table.columns))
+    names = (*table.columns, *(c for c in OWN if c not in table.columns))
     return [(column(name, language), name) for name in names]
 
 
-def _understood(table: auditing.Table, language: str) -> str:
-    lines = "".join(f"<li>{escape(line[language])}</li>" for line in table.said)
+def _understood(table: Table, language: str) -> str:
+    lines = "".join(f"<li>{escape(words[language])}</li>" for words in table.said)
     return f"<h3>{text('audit-understood', language)}</h3><ul>{lines}</ul>"
-
-
-def unpack(paths: Sequence[str | Path], folder: Path) -> Path:
-    """Files, and what ZIP archives hold, in one folder; the CSV among them, or the folder.
-
-    Raises:
-        DataError: nothing was given, or more than one table.
-    """
-    tables = []
-    for item in batch.find(paths):
-        if item.wrong:
-            continue
-        place = folder / item.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(item.read())
-        if place.suffix.lower() == ".csv":
-            tables.append(place)
-    for path in paths:
-        Path(path).unlink(missing_ok=True)
-    if len(tables) > 1:
-        raise DataError(f"wanted is one table, there are {len(tables)} CSV files")
-    if not tables and not any(folder.iterdir()):
-        raise DataError("choose pictures and a table (CSV), or a ZIP that holds both")
-    return tables[0] if tables else folder
 
 
 def _intro(language: str) -> str:

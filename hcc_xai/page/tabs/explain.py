@@ -4,27 +4,26 @@ agree, and whether each of them is true."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.animation import animate
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import HccXaiError
 from hcc_xai.explain.faithfulness import Faithfulness
-from hcc_xai.explain.methods import METHODS, Explanation, agreement
-from hcc_xai.language import words
-from hcc_xai.page import texts
-from hcc_xai.page.labels import Labels
+from hcc_xai.explain.methods import METHODS, Explanation
+from hcc_xai.language import errors
+from hcc_xai.page.gradio_settings import HIDDEN, QUIET, SLOW
+from hcc_xai.page.inputs import Inputs
+from hcc_xai.page.labels import Choice, Labels
 from hcc_xai.page.memory import Answers, Kept
-from hcc_xai.page.progress import Slow, Tell, Updates, say
-from hcc_xai.page.service import HIDDEN, SLOW
-from hcc_xai.page.tabs import answer_html as html
+from hcc_xai.page.progress import Slow, Tell, Updates, line
+from hcc_xai.page.tabs.explain_html import agreement_table, caption, title_of
 from hcc_xai.page.tabs.explain_questions import Questions
 from hcc_xai.page.tabs.view import stem, write_picture
 from hcc_xai.page.texts import i18n, text
@@ -33,14 +32,32 @@ MOST = 4  # side by side
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """The values of the controls, in their order; "" is the answer, and no contrast."""
+class Asked(Inputs):
+    """What the controls of this tab say.
 
-    methods: list[str]
+    Attributes:
+        methods: of `METHODS`, in the order of the cells.
+        label: the class that is explained; "" for the answer.
+        against: the class that it is contrasted with; "" for none.
+        layer: of the methods that read one, of `Analyzer.layers`.
+        check: whether each map is tested afterwards.
+    """
+
+    methods: Sequence[str]
     label: str
     against: str
     layer: str
     check: bool
+
+    def wrong(self, a: Analysis) -> str | None:
+        """The key of the text that says why this cannot be asked about an answer, if so."""
+        if not self.methods:
+            return "explain-none"
+        if len(self.methods) > MOST:
+            return "explain-many"
+        if self.against and self.against == (self.label or a.label):
+            return "explain-same"
+        return None
 
 
 class ExplainTab:
@@ -71,8 +88,7 @@ class ExplainTab:
             self.layers,
             [language, self.label],
             [self.progress, self.moving, *self.files.values()],
-            show_progress="hidden",
-            **HIDDEN,
+            **QUIET,
             **SLOW,
         )
         shown = [
@@ -81,14 +97,13 @@ class ExplainTab:
             self.moving,
             *(part for cell in self.cells for part in cell),
         ]
-        given = [language, self.methods, self.label, self.against, self.layer, self.check]
-        started = self.start.click(self.run, given, shown, show_progress="hidden", **HIDDEN, **SLOW)
+        started = self.start.click(self.run, [language, *self.controls], shown, **QUIET, **SLOW)
         self.stop.click(self.halt, [language], [self.progress], cancels=[started], **HIDDEN)
 
     def _controls(self, labels: Labels) -> None:
         titles = self.analyzer.config.titles
 
-        def grades(key: str) -> Callable[[str], list[tuple[str, str]]]:
+        def grades(key: str) -> Callable[[str], list[Choice]]:
             return lambda x: [
                 (text(key, x), ""),
                 *((titles[label][x], label) for label in self.analyzer.config.network.labels),
@@ -113,10 +128,17 @@ class ExplainTab:
             self.start = labels.add(go, value="explain-go")
             stop = gr.Button(i18n("explain-stop"), size="sm", elem_id="explain-stop")
             self.stop = labels.add(stop, value="explain-stop")
+        self.controls = Asked.in_order(
+            methods=self.methods,
+            label=self.label,
+            against=self.against,
+            layer=self.layer,
+            check=self.check,
+        )
 
     def _list(
-        self, labels: Labels, name: str, choices: Callable[[str], list[tuple[str, str]]]
-    ) -> Any:
+        self, labels: Labels, name: str, choices: Callable[[str], list[Choice]]
+    ) -> gr.Dropdown:
         dropdown = gr.Dropdown(
             choices("en"), value="", label=i18n(name), filterable=False, elem_id=f"explain-{name}"
         )
@@ -126,62 +148,57 @@ class ExplainTab:
         """The attribution from the first block to the last, moving."""
         kept = self.answers.get(str(request.session_hash))
         if kept is None or not kept.answer.accepted:
-            return {self.progress: say(text("explain-first", language), bad=True)}
+            return {self.progress: line(text("explain-first", language), bad=True)}
         a = kept.answer
         try:
             moving = animate(self.analyzer, a, label=label or None)
             contents = {"GIF": moving.gif(), "WebP": moving.webp()}
             name = f"{stem(a)}_layers"
-            files = {
+            files: Updates = {
                 self.files[form]: gr.update(
                     value=kept.write(f"{name}.{form.lower()}", content), interactive=True
                 )
                 for form, content in contents.items()
             }
         except FileNotFoundError:  # another picture came in between
-            return {self.progress: say(text("gone", language), bad=True)}
+            return {self.progress: line(text("gone", language), bad=True)}
         code = base64.b64encode(contents["WebP"]).decode()
-        said = escape(text("layers-said", language, title=a.title(label or None, language)))
-        picture = f'<img alt="{said}" src="data:image/webp;base64,{code}"><p>{said}</p>'
+        words = escape(text("layers-said", language, title=a.title(label or None, language)))
+        picture = f'<img alt="{words}" src="data:image/webp;base64,{code}"><p>{words}</p>'
         return {self.progress: "", self.moving: picture, **files}
 
     def halt(self, language: str) -> str:
         """What is said when the visitor stops it; what is there stays."""
-        return say(text("stopped-by-you", language))
+        return line(text("stopped-by-you", language))
 
-    def run(self, request: gr.Request, language: str, *given: Any) -> Iterator[Updates]:
-        """Explain, one method after the other, then test each map. given: see `_Asked`."""
-        asked = _Asked(*given)
+    def run(self, request: gr.Request, language: str, *controls: Any) -> Iterator[Updates]:
+        """Explain, one method after the other, then test each map."""
+        asked = Asked.from_values(*controls)
         kept = self.answers.get(str(request.session_hash))
-        wrong = None
         if kept is None or not kept.answer.accepted:
-            wrong = "explain-first"
-        elif not asked.methods:
-            wrong = "explain-none"
-        elif len(asked.methods) > MOST:
-            wrong = "explain-many"
-        elif asked.against and asked.against == (asked.label or kept.answer.label):
-            wrong = "explain-same"
-        if kept is None or wrong is not None:
-            yield {self.progress: say(text(wrong or "explain-first", language), bad=True)}
+            yield {self.progress: line(text("explain-first", language), bad=True)}
+            return
+        wrong = asked.wrong(kept.answer)
+        if wrong is not None:
+            yield {self.progress: line(text(wrong, language), bad=True)}
             return
         yield {
             self.table: "",
             self.moving: "",
-            **{said: "" for _, said in self.cells},
+            **{below: "" for _, below in self.cells},
             **{picture: None for picture, _ in self.cells},
         }
         try:
             yield from self._explain(kept, language, asked)
             yield {self.progress: ""}
         except HccXaiError as error:
-            yield {self.progress: say(texts.error(str(error), language), bad=True)}
+            yield {self.progress: line(errors.say(error, language), bad=True)}
         except FileNotFoundError:  # another picture came in between
-            yield {self.progress: say(text("gone", language), bad=True)}
+            yield {self.progress: line(text("gone", language), bad=True)}
 
-    def _explain(self, kept: Kept, language: str, asked: _Asked) -> Iterator[Updates]:
-        a, found = kept.answer, list[Explanation]()
-        for name, (picture, said) in zip(asked.methods, self.cells, strict=False):
+    def _explain(self, kept: Kept, language: str, asked: Asked) -> Iterator[Updates]:
+        a, explanations = kept.answer, list[Explanation]()
+        for name, (picture, below) in zip(asked.methods, self.cells, strict=False):
             where = asked.layer if METHODS[name].layered else None
 
             def explain(tell: Tell, name: str = name, where: str | None = where) -> Explanation:
@@ -197,24 +214,24 @@ class ExplainTab:
             one = yield from self.slow.wait(
                 explain, title_of(name, language), language, self.progress
             )
-            found.append(one)
+            explanations.append(one)
             file = write_picture(kept, name.replace("+", "p"), a.overlay_of(one))
-            yield {picture: file, said: caption(a, one, None, language)}
-        if len(found) > 1:
-            yield {self.table: _agreement(found, a, language)}
+            yield {picture: file, below: caption(a, one, None, language)}
+        if len(explanations) > 1:
+            yield {self.table: agreement_table(explanations, a, language)}
         if not asked.check:
             return
-        for one, (_, said) in zip(found, self.cells, strict=False):
+        for one, (_, below) in zip(explanations, self.cells, strict=False):
 
             def test(tell: Tell, one: Explanation = one) -> Faithfulness:
                 return self.analyzer.check(a, one, progress=tell)
 
             title = text("testing", language, method=title_of(one.method, language))
             verdict = yield from self.slow.wait(test, title, language, self.progress)
-            yield {said: caption(a, one, verdict, language)}
+            yield {below: caption(a, one, verdict, language)}
 
 
-def _cell(number: int) -> tuple[Any, Any]:
+def _cell(number: int) -> tuple[gr.Image, gr.HTML]:
     # Always in the page, and hidden by its style while empty: a picture that came while Gradio was
     # building its cell would be lost.
     with gr.Column(elem_classes="cell", min_width=240):
@@ -226,107 +243,13 @@ def _cell(number: int) -> tuple[Any, Any]:
             buttons=["download", "fullscreen"],
             elem_id=f"explained-{number}",
         )
-        said = gr.HTML("", elem_classes="caption")
-    return picture, said
+        below = gr.HTML("", elem_classes="caption")
+    return picture, below
 
 
-def title_of(method: str, language: str) -> str:
-    """A method's name; those that are words, in the reader's language."""
-    key = f"method-{method}"
-    return text(key, language) if key in texts.TEXTS else METHODS[method].title
-
-
-def _choices(language: str) -> list[tuple[str, str]]:
+def _choices(language: str) -> list[Choice]:
     return [(title_of(name, language), name) for name in METHODS]
 
 
 def _intro(language: str) -> str:
     return f"<p>{text('explain-intro', language)}</p>"
-
-
-def caption(a: Analysis, one: Explanation, verdict: Faithfulness | None, language: str) -> str:
-    """What stands below a map: its name, where it lies, and whether it holds."""
-    shares = _shares(a, one)
-    percent = {name: f"{round(100 * share)} %" for name, share in shares.items()}
-    lines = [text("shares", language, **percent)]
-    if shares["elsewhere"] > 0.5:
-        lines.append(words.say("evidence-elsewhere", language))
-    state = ""
-    if verdict is not None:
-        said = {
-            name: words.number(getattr(verdict, name), language)
-            for name in ("before", "tenth", "random_tenth")
-        }
-        lines.append(text("check-tenth", language, title=a.title(one.label, language), **said))
-        share = f"{round(100 * verdict.better_than)} %"
-        state = "holds" if verdict.holds else "fails"
-        lines.append(text(f"check-{state}", language, share=share))
-    top = html.figure(one.scale, language)
-    scale = f"{f'−{top}' if one.signed else '0'} … {top}"
-    method = METHODS[one.method]
-    layer = f" · {one.layer}" if method.layered else ""
-    body = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    return (
-        f'<div class="told" data-method="{escape(one.method)}" data-verdict="{state}">'
-        f"<h3>{escape(title_of(one.method, language))}{escape(layer)}</h3>{body}"
-        f"{curves(verdict, language) if verdict else ''}"
-        f"<p class='small'>{escape(scale)} · {words.number(one.seconds, language, 1)} s · "
-        f"{escape(method.paper)}</p></div>"
-    )
-
-
-def curves(verdict: Faithfulness, language: str) -> str:
-    """Deletion and insertion as a small drawing, with their areas and ROAD."""
-    width, height = 220, 90
-
-    def line(values: tuple[float, ...], style: str) -> str:
-        points = " ".join(
-            f"{width * step:.1f},{height * (1 - value):.1f}"
-            for step, value in zip(verdict.steps, values, strict=True)
-        )
-        return f'<polyline points="{points}" class="{style}" fill="none"/>'
-
-    drawn = (
-        line(verdict.random_deletion, "random")
-        + line(verdict.random_insertion, "random")
-        + line(verdict.deletion, "deletion")
-        + line(verdict.insertion, "insertion")
-    )
-    values = {
-        "deletion": words.number(verdict.deletion_auc, language),
-        "insertion": words.number(verdict.insertion_auc, language),
-        "road": words.number(verdict.road, language).replace("-", "−"),
-    }
-    said = text("curves", language, **values)
-    return (
-        f'<details class="curves"><summary>{text("curves-title", language)}</summary>'
-        f'<svg viewBox="-2 -2 {width + 4} {height + 4}" role="img" aria-label="{escape(said)}">'
-        f"{drawn}</svg><p>{escape(said)}</p></details>"
-    )
-
-
-def _shares(a: Analysis, one: Explanation) -> dict[str, float]:
-    """Of the map's positive part, in the pixels of the file."""
-    positive = np.maximum(one.map, 0)
-    total = float(positive.sum()) or 1.0
-    lesion = float(positive[a.masks["lesion"]].sum()) / total
-    liver = float(positive[a.masks["liver"]].sum()) / total - lesion
-    return {"lesion": lesion, "liver": liver, "elsewhere": max(0.0, 1 - lesion - liver)}
-
-
-def _agreement(found: list[Explanation], a: Analysis, language: str) -> str:
-    titles = [title_of(one.method, language) for one in found]
-    values = agreement([one.map for one in found], a.sector)
-    head = "".join(f"<th scope='col'>{escape(title)}</th>" for title in titles)
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(title)}</th>"
-        + "".join(
-            f"<td>{'–' if np.isnan(v) else words.number(float(v), language)}</td>" for v in row
-        )
-        + "</tr>"
-        for title, row in zip(titles, values, strict=True)
-    )
-    return (
-        f"<h3>{text('agreement', language)}</h3><table><thead><tr><th></th>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from typing import Any
 
 import cv2
 import gradio as gr
@@ -17,18 +16,17 @@ from hcc_xai.analysis.challenges import Challenge
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain.change_of_mind import ChangeOfMind
-from hcc_xai.language import words
-from hcc_xai.page import texts
-from hcc_xai.page.api import place_of
+from hcc_xai.language import errors, words
+from hcc_xai.page.gradio_settings import QUIET, SLOW
+from hcc_xai.page.inputs import place_of
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.memory import Answers, Kept
-from hcc_xai.page.progress import Slow, Tell, Updates, say
-from hcc_xai.page.service import HIDDEN, SLOW
+from hcc_xai.page.progress import Slow, Tell, Updates, line
 from hcc_xai.page.tabs.view import write_picture
 from hcc_xai.page.texts import i18n, text
 
 _MARK = (255, 176, 0)  # of the regions and the point that was asked about
-_Ask = Callable[[Kept, str], Iterator[Updates]]
+Ask = Callable[[Kept, str], Iterator[Updates]]  # a question: a picture, a language -> its answer
 
 
 class Questions:
@@ -67,35 +65,40 @@ class Questions:
             )
             self.told = gr.HTML("", elem_id="asked-told")
         shown = [self.progress, self.picture, self.told]
-        for button, asked in ((follow, self.follow), (mind, self.mind)):
-            event = self._event(asked)
-            button.click(event, [language], shown, show_progress="hidden", **HIDDEN, **SLOW)
-        outline.click(self.begin, [language], shown, show_progress="hidden", **HIDDEN)
-        self.picture.select(self.point, [language], shown, show_progress="hidden", **HIDDEN, **SLOW)
-        place.submit(self.typed, [language, place], shown, show_progress="hidden", **HIDDEN, **SLOW)
+        for button, ask in ((follow, self.follow), (mind, self.mind)):
+            button.click(self._event(ask), [language], shown, **QUIET, **SLOW)
+        outline.click(self.begin, [language], shown, **QUIET)
+        self.picture.select(self.point, [language], shown, **QUIET, **SLOW)
+        place.submit(self.typed, [language, place], shown, **QUIET, **SLOW)
 
-    def _button(self, labels: Labels, name: str) -> Any:
+    def _button(self, labels: Labels, name: str) -> gr.Button:
         button = gr.Button(i18n(f"ask-{name}"), size="sm", elem_id=f"ask-{name}")
         return labels.add(button, value=f"ask-{name}")
 
-    def _event(self, ask: _Ask) -> Callable[..., Iterator[Updates]]:
+    def _event(self, ask: Ask) -> Callable[..., Iterator[Updates]]:
         def run(request: gr.Request, language: str) -> Iterator[Updates]:
-            yield from self._answered(request, language, ask)
+            yield from self.answered(request, language, ask)
 
         return run
 
-    def _answered(self, request: gr.Request, language: str, ask: _Ask) -> Iterator[Updates]:
-        """The answer to a question about the visitor's picture, or what stands in its way."""
+    def answered(self, request: gr.Request, language: str, ask: Ask) -> Iterator[Updates]:
+        """The answer to a question about the visitor's picture, or what stands in its way.
+
+        Args:
+            request: of the visitor.
+            language: of the reader.
+            ask: the question.
+        """
         kept = self.answers.get(str(request.session_hash))
         if kept is None or not kept.answer.accepted:
-            yield {self.progress: say(text("explain-first", language), bad=True)}
+            yield {self.progress: line(text("explain-first", language), bad=True)}
             return
         try:
             yield from ask(kept, language)
         except HccXaiError as error:
-            yield {self.progress: say(texts.error(str(error), language), bad=True)}
+            yield {self.progress: line(errors.say(error, language), bad=True)}
         except FileNotFoundError:  # another picture came in between
-            yield {self.progress: say(text("gone", language), bad=True)}
+            yield {self.progress: line(text("gone", language), bad=True)}
 
     def _show(self, told: str, picture: str | None = None) -> Updates:
         shown = gr.update(value=picture, visible=True if picture else "hidden")
@@ -109,8 +112,8 @@ class Questions:
             return self.analyzer.challenge(a)
 
         title = text("ask-follow", language)
-        found = yield from self.slow.wait(work, title, language, self.progress)
-        yield self._show(challenges(a, found, language))
+        challenged = yield from self.slow.wait(work, title, language, self.progress)
+        yield self._show(challenges(a, challenged, language))
 
     def mind(self, kept: Kept, language: str) -> Iterator[Updates]:
         """The smallest set of regions whose removal changes the answer, and the nearest images."""
@@ -120,10 +123,10 @@ class Questions:
             return self.analyzer.change_of_mind(a, progress=tell)
 
         title = text("ask-mind", language)
-        found = yield from self.slow.wait(work, title, language, self.progress)
-        picture = _outlined(a, a.frame.to_file(found.regions.astype(np.float32)) > 0.5)
+        changed = yield from self.slow.wait(work, title, language, self.progress)
+        picture = _outlined(a, a.frame.to_file(changed.regions.astype(np.float32)) > 0.5)
         file = write_picture(kept, "change_of_mind", picture)
-        yield self._show(change(a, found, language) + near(a, language), file)
+        yield self._show(change(a, changed, language) + near(a, language), file)
 
     def begin(self, request: gr.Request, language: str) -> Iterator[Updates]:
         """The picture to click on."""
@@ -132,36 +135,37 @@ class Questions:
             file = write_picture(kept, "outlines", kept.answer.overlay(kind=None))
             yield self._show(f"<p>{escape(text('ask-click', language))}</p>", file)
 
-        yield from self._answered(request, language, ask)
+        yield from self.answered(request, language, ask)
 
     def point(self, request: gr.Request, language: str, event: gr.SelectData) -> Iterator[Updates]:
         """Why the clicked place is outlined, or not."""
         col, row = (int(v) for v in event.index[:2])
-        yield from self._answered(request, language, self._outline(row, col))
+        yield from self.answered(request, language, self._outline(row, col))
 
     def typed(self, request: gr.Request, language: str, place: str) -> Iterator[Updates]:
-        """The same of a place that was typed: row, column."""
+        """Why a place is outlined, or not, that was typed: row, column."""
         try:
             row, col = place_of(place)
         except ArgumentError:
-            yield {self.progress: say(text("ask-no-place", language, place=place), bad=True)}
+            yield {self.progress: line(text("ask-no-place", language, place=place), bad=True)}
             return
-        yield from self._answered(request, language, self._outline(row, col))
+        yield from self.answered(request, language, self._outline(row, col))
 
-    def _outline(self, row: int, col: int) -> _Ask:
+    def _outline(self, row: int, col: int) -> Ask:
         def ask(kept: Kept, language: str) -> Iterator[Updates]:
             a = kept.answer
             try:
-                found = self.analyzer.explain_outline(a, (row, col))
+                explanation = self.analyzer.explain_outline(a, (row, col))
             except ArgumentError:
-                yield {self.progress: say(text("ask-outside", language), bad=True)}
+                yield {self.progress: line(text("ask-outside", language), bad=True)}
                 return
-            picture = a.overlay_of(found)
+            picture = a.overlay_of(explanation)
             size = max(6, max(a.image.shape) // 60)
             cv2.drawMarker(picture, (col, row), _MARK, cv2.MARKER_CROSS, size, max(1, size // 6))
             file = write_picture(kept, "outline", picture)
-            more = text("ask-signed" if found.signed else "ask-rests", language)
-            told = f"<p>{escape(found.sentence(language))}</p><p class='small'>{escape(more)}</p>"
+            more = text("ask-signed" if explanation.signed else "ask-rests", language)
+            why = escape(explanation.sentence(language))
+            told = f"<p>{why}</p><p class='small'>{escape(more)}</p>"
             yield self._show(told, file)
 
         return ask
@@ -174,9 +178,15 @@ def _title(language: str) -> str:
     return f"<h3>{text('ask-title', language)}</h3>"
 
 
-def challenges(a: Analysis, found: Sequence[Challenge], language: str) -> str:
-    """A table: what was changed, the probability before and after, and what speaks against."""
-    order = sorted(found, key=lambda c: (not c.bad, c.name != "lesion", c.after - c.before))
+def challenges(a: Analysis, challenged: Sequence[Challenge], language: str) -> str:
+    """A table, as HTML: what was changed, the probability before and after, what speaks against.
+
+    Args:
+        a: the answer.
+        challenged: what each change of its picture does.
+        language: of the reader.
+    """
+    order = sorted(challenged, key=lambda c: (not c.bad, c.name != "lesion", c.after - c.before))
     rows = []
     for one in order:
         before, after = (words.number(v, language) for v in (one.before, one.after))
@@ -189,38 +199,44 @@ def challenges(a: Analysis, found: Sequence[Challenge], language: str) -> str:
             f"<th scope='row'>{escape(words.change(one.name, language))}</th>"
             f"<td>{before} → {after}{flipped}</td></tr>"
         )
-    against = sum(one.bad for one in found)
+    against = sum(one.bad for one in challenged)
     key = "follow-good" if not against else "follow-bad"
-    said = text(key, language, title=a.title(None, language), count=against, of=len(found))
-    return f"<p>{escape(said)}</p><table class='challenges'>{''.join(rows)}</table>"
+    summary = text(key, language, title=a.title(None, language), count=against, of=len(challenged))
+    return f"<p>{escape(summary)}</p><table class='challenges'>{''.join(rows)}</table>"
 
 
-def change(a: Analysis, found: ChangeOfMind, language: str) -> str:
-    """What painting over the marked regions does."""
+def change(a: Analysis, mind: ChangeOfMind, language: str) -> str:
+    """What painting over the marked regions does, as HTML.
+
+    Args:
+        a: the answer.
+        mind: the regions that change it.
+        language: of the reader.
+    """
     values = {
-        "count": found.count,
-        "share": f"{100 * found.share:.0f} %",
+        "count": mind.count,
+        "share": f"{100 * mind.share:.0f} %",
         "title": a.title(None, language),
-        "before": words.number(found.before, language),
-        "after": words.number(found.after, language),
-        "other": a.title(list(a.probabilities)[found.answer], language),
+        "before": words.number(mind.before, language),
+        "after": words.number(mind.after, language),
+        "other": a.title(list(a.probabilities)[mind.answer], language),
     }
-    key = "mind-stays" if not found.changed else "mind-one" if found.count == 1 else "mind-changes"
-    more = text("mind-exact" if found.exact else "mind-rough", language) if found.changed else ""
+    key = "mind-stays" if not mind.changed else "mind-one" if mind.count == 1 else "mind-changes"
+    more = text("mind-exact" if mind.exact else "mind-rough", language) if mind.changed else ""
     return f"<p>{escape(text(key, language, **values))} {escape(more)}</p>"
 
 
 def near(a: Analysis, language: str) -> str:
-    """The nearest images of the training set; nothing where the bundle does not know them."""
-    found = a.nearest()
-    if not found:
+    """The nearest images of the training set, as HTML; empty where the bundle knows none."""
+    neighbours = a.nearest()
+    if not neighbours:
         return ""
     items = "".join(
         f"<li>{escape(a.title(n.label, language))} "
         f"<small>({words.number(n.distance, language)})</small></li>"
-        for n in found
+        for n in neighbours
     )
-    known = f"<p>{escape(text('nearest-same', language))}</p>" if found[0].same else ""
+    known = f"<p>{escape(text('nearest-same', language))}</p>" if neighbours[0].same else ""
     return f"<p>{escape(text('nearest', language))}</p><ol class='nearest'>{items}</ol>{known}"
 
 

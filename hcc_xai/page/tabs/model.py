@@ -32,8 +32,8 @@ class ModelTab:
                 gr.HTML(facts(analyzer, "en"), elem_id="facts"), value=lambda x: facts(analyzer, x)
             )
             labels.add(gr.HTML(_title("en"), elem_id="card-title"), value=_title)
-            for name, said in _PICTURES.items():
-                gr.HTML(picture(analyzer.bundle.path / name, said), elem_id=f"card-{name[:-4]}")
+            for name, what in _PICTURES.items():
+                gr.HTML(picture(analyzer.bundle.path / name, what), elem_id=f"card-{name[:-4]}")
             gr.Markdown(card(analyzer.bundle.card), elem_id="card", latex_delimiters=[])
 
 
@@ -44,12 +44,17 @@ def card(text_of_readme: str) -> str:
     return re.sub(r"^!\[[^\]]*\]\([^)]*\)\n+", "", bare, flags=re.MULTILINE)
 
 
-def picture(path: Path, said: str) -> str:
-    """A picture of the card within the page; empty where the bundle has none."""
+def picture(path: Path, what: str) -> str:
+    """A picture of the card within the page, as HTML; empty where the bundle has none.
+
+    Args:
+        path: of the PNG.
+        what: it shows, for a screen reader.
+    """
     if not path.is_file() or path.stat().st_size > _LARGEST_FIGURE:
         return ""
     code = base64.b64encode(path.read_bytes()).decode()
-    return f'<img alt="{said}" src="data:image/png;base64,{code}" style="max-width:100%">'
+    return f'<img alt="{what}" src="data:image/png;base64,{code}" style="max-width:100%">'
 
 
 def _title(language: str) -> str:

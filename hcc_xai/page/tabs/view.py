@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.read import read
 from hcc_xai.model.network import MASKS
+from hcc_xai.page.inputs import Inputs
 from hcc_xai.reports.pictures import Look, overlay
 from hcc_xai.reports.writers import files_of
 
 if TYPE_CHECKING:
     from hcc_xai.analysis.result import Analysis
+    from hcc_xai.findings.lirads import Suggestion
     from hcc_xai.page.memory import Kept
 
 LAYERS = ("lesion", "liver", "heatmap")
@@ -27,8 +30,17 @@ _NAME = 80  # characters of a file's name that downloads carry on
 
 
 @dataclass(frozen=True)
-class View:
-    """The values of the controls, in their order."""
+class View(Inputs):
+    """What the controls below the picture say.
+
+    Attributes:
+        show: of `LAYERS`, what is drawn.
+        opacity: of the map, 0 to 1.
+        label: the class whose evidence is drawn.
+        kind: of map, of `methods.KINDS`.
+        scale: "absolute", the one of the bundle, or "own", the one of this picture.
+        colour_map: of `draw.COLOUR_MAPS`.
+    """
 
     show: Sequence[str]
     opacity: float
@@ -55,7 +67,7 @@ class View:
         )
 
     def draw(self, a: Analysis) -> NDArray[np.uint8]:
-        """(H, W, 3): the explained picture."""
+        """The explained picture, (H, W, 3) in the pixels of the file, RGB."""
         return overlay(a, self.look)
 
     def top(self, a: Analysis) -> float:
@@ -65,33 +77,91 @@ class View:
         return draw.own_scale(a.heatmap(self.label, self.kind))
 
 
+@dataclass(frozen=True)
+class StudyAnswers(Inputs):
+    """What a visitor said of the study for US LI-RADS, which no picture tells; None: nothing.
+
+    Attributes:
+        at_risk: "yes" or "no": surveillance of a person at risk.
+        thrombus: "yes" or "no": a new thrombus in a vein.
+        visualization: the score, of `lirads.VISUALIZATION`.
+        benign: lesions that are definitely benign, by their numbers, from 1, as words.
+    """
+
+    at_risk: str | None
+    thrombus: str | None
+    visualization: str | None
+    benign: Sequence[str] | None
+
+    def suggest(self, a: Analysis) -> Suggestion:
+        """What US LI-RADS would say.
+
+        Raises:
+            ArgumentError: a lesion or a score that there is not.
+        """
+        return a.lirads(
+            at_risk=_yes(self.at_risk),
+            thrombus=_yes(self.thrombus),
+            benign=[int(number) for number in self.benign or ()],
+            visualization=self.visualization,
+        )
+
+
+def _yes(answer: str | None) -> bool | None:
+    return None if answer is None else answer == "yes"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a file is to be answered.
+
+    Attributes:
+        language: of the reader.
+        spacing: mm per pixel, as it was typed; empty where it is not known.
+        view: how the picture is drawn.
+    """
+
+    language: str
+    spacing: str
+    view: View
+
+    @classmethod
+    def from_values(cls, language: str, spacing: str, *view: Any) -> Wish:
+        """Values of language, spacing and the view's controls, as Gradio hands them over."""
+        return cls(language, spacing, View.from_values(*view))
+
+
 def stem(a: Analysis) -> str:
     """What downloads are named by."""
     return Path(a.image.source).stem[:_NAME] or "picture"
 
 
-def write_picture(kept: Kept, name: str, pixels: NDArray[Any]) -> str:
-    """A picture or mask for the visitor to fetch: `<stem>_<name>.png`."""
+def write_picture(kept: Kept, name: str, pixels: NDArray[np.uint8] | NDArray[np.bool_]) -> str:
+    """A picture or mask for the visitor to fetch: `<stem>_<name>.png`; its path."""
     return kept.write(f"{stem(kept.answer)}_{name}.png", draw.png(pixels))
 
 
 def write_files(kept: Kept, formats: Sequence[str], look: Look) -> dict[str, str]:
-    """An answer in some formats (names in `reports.WRITERS`) for the visitor to fetch.
+    """An answer in some formats for the visitor to fetch.
+
+    Args:
+        kept: the answer.
+        formats: names in `reports.WRITERS`.
+        look: how pictures are drawn.
 
     Returns:
-        "overlay", "lesion", "json" and so on -> the file's address.
+        "overlay", "lesion", "json" and so on -> the file's path.
     """
-    files = files_of(kept.answer, formats, look)
     return {
-        Path(ending).stem.lstrip("_.") or Path(ending).suffix: kept.write(
+        re.sub(r"^_|\.\w+$", "", ending) or ending[1:]: kept.write(
             f"{stem(kept.answer)}{ending}", content
         )
-        for ending, content in files.items()
+        for ending, content in files_of(kept.answer, formats, look).items()
     }
 
 
 def write_json(kept: Kept) -> str:
-    """The answer for the visitor to fetch: `<stem>.json`."""
+    """The answer for the visitor to fetch: `<stem>.json`; its path."""
     return write_files(kept, ("json",), Look())["json"]
 
 

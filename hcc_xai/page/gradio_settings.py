@@ -1,31 +1,54 @@
 """Gradio's settings and its traps, settled in one place.
 
-What `Blocks` and `launch` are given, which routes are open, how an address is made, what waits for
-what, and where the network runs on a Space. What is remembered, and for how long: `memory`.
+What `Blocks` and `launch` are given, which routes are open, how an address is made, and what waits
+for what. What is remembered, and for how long: `memory`.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, TypedDict
 
 from hcc_xai.imaging.read import MAX_BYTES
 from hcc_xai.page.memory import KEPT_SECONDS, private_folder
 
-if TYPE_CHECKING:
-    from hcc_xai.analysis.analyzer import Analyzer
 
-# Events that share an id share its limit: many slow ones wait for each other, never in the way of
-# an answer.
-MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
-SLOW: dict[str, Any] = {"concurrency_id": "slow", "concurrency_limit": 1}
-BATCH: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 1}
-REDRAW: dict[str, Any] = {"concurrency_id": "redraw", "concurrency_limit": 4}
-HIDDEN: dict[str, Any] = {"api_visibility": "private"}  # the API is what `endpoints` adds
+class Lane(TypedDict):
+    """What an event waits for: events of one id share its limit."""
+
+    concurrency_id: str
+    concurrency_limit: int
+
+
+class Hidden(TypedDict):
+    """An event that programs cannot call."""
+
+    api_visibility: Literal["private"]
+
+
+class Quiet(Hidden):
+    """And over which Gradio draws no progress of its own."""
+
+    show_progress: Literal["hidden"]
+
+
+class Latest(Quiet):
+    """And which runs once more for the last change that came while it ran."""
+
+    trigger_mode: Literal["always_last"]
+
+
+# Many slow events wait for each other, never in the way of an answer.
+MODEL: Lane = {"concurrency_id": "model", "concurrency_limit": 2}
+SLOW: Lane = {"concurrency_id": "slow", "concurrency_limit": 1}
+BATCH: Lane = {"concurrency_id": "batch", "concurrency_limit": 1}
+REDRAW: Lane = {"concurrency_id": "redraw", "concurrency_limit": 4}
+CHOSEN: Lane = {"concurrency_id": "chosen", "concurrency_limit": 1}
+HIDDEN: Hidden = {"api_visibility": "private"}  # the API is what `api` adds
+QUIET: Quiet = {"show_progress": "hidden", **HIDDEN}
+LATEST: Latest = {"trigger_mode": "always_last", **QUIET}
 
 # Routes that write a visitor's page to disk, fetch from elsewhere, or are for developers.
 _CLOSED = (
@@ -148,38 +171,3 @@ def launch_settings() -> dict[str, Any]:
         "footer_links": ["api"],
         "app_kwargs": {"middleware": [Middleware(Guard)]},
     }
-
-
-def rivals(analyzer: Analyzer, named: Sequence[str] = ()) -> dict[str, str]:
-    """Bundles that a visitor may compare the served one with: name -> what `load` takes. Those that
-    whoever serves the page named, or `HCC_XAI_AGAINST` does (with commas), and the folders beside
-    the served one."""
-    given = [*named, *os.environ.get("HCC_XAI_AGAINST", "").split(",")]
-    found = {Path(w).name if Path(w).is_dir() else w: w for w in map(str.strip, given) if w}
-    here = analyzer.bundle.path
-    for folder in sorted(here.parent.iterdir()):
-        if folder != here and (folder / "config.json").is_file():
-            found.setdefault(folder.name, str(folder))
-    return found
-
-
-def load_for_page(where: str | None) -> Analyzer:
-    """Load a bundle; on a ZeroGPU Space, only the forward is sent to the GPU lent for a call.
-
-    A lent call runs in a process of its own: arrays go in and arrays come back, the network is
-    built over there, and nothing on CUDA crosses the border. Where the package `spaces` is not
-    installed this is `hcc_xai.load`.
-
-    Raises:
-        BundleError: one sentence says what is wrong with the bundle.
-    """
-    from hcc_xai.analysis.analyzer import Analyzer, load
-    from hcc_xai.model.bundle import default_model, load_bundle
-    from hcc_xai.page.lent import LentRuntime
-
-    try:
-        import spaces
-    except ImportError:
-        return load(where)
-    bundle = load_bundle(where if where is not None else default_model())
-    return Analyzer(bundle, runtime=LentRuntime(bundle, spaces.GPU))

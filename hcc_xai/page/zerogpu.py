@@ -1,15 +1,16 @@
-"""The network on a GPU that is lent for one call, as on a ZeroGPU Space."""
+"""The model that the page serves; on a ZeroGPU Space its forward runs on a GPU lent for a call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import torch
-
-from hcc_xai.analysis.device import pick_device
-from hcc_xai.model.bundle import Bundle
 from hcc_xai.model.runtime import Floats, Raw, TorchRuntime
+
+if TYPE_CHECKING:
+    from hcc_xai.analysis.analyzer import Analyzer
+    from hcc_xai.model.bundle import Bundle
 
 Forward = Callable[[Floats], Raw]
 
@@ -26,6 +27,10 @@ class LentRuntime(TorchRuntime):
     """
 
     def __init__(self, bundle: Bundle, lend: Callable[[Forward], Forward]) -> None:
+        import torch
+
+        from hcc_xai.analysis.device import pick_device
+
         super().__init__(bundle.network(), torch.device("cpu"))
 
         @lru_cache(maxsize=1)
@@ -40,3 +45,24 @@ class LentRuntime(TorchRuntime):
     def forward(self, inputs: Floats) -> Raw:
         """One pass over there. inputs: (B, S, S) float32 as `Frame.to_network` makes them."""
         return self._lent(inputs)
+
+
+def load_for_page(where: str | None) -> Analyzer:
+    """Load a bundle; on a ZeroGPU Space, where the package `spaces` is installed, with a
+    `LentRuntime`.
+
+    Args:
+        where: what `hcc_xai.load` takes.
+
+    Raises:
+        BundleError: one sentence says what is wrong with the bundle.
+    """
+    from hcc_xai.analysis.analyzer import Analyzer, load
+    from hcc_xai.model.bundle import default_model, load_bundle
+
+    try:
+        import spaces
+    except ImportError:
+        return load(where)
+    bundle = load_bundle(where if where is not None else default_model())
+    return Analyzer(bundle, runtime=LentRuntime(bundle, spaces.GPU))

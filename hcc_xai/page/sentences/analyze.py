@@ -1,0 +1,65 @@
+"""The tab "Analyze": picture, controls and measurements."""
+
+from __future__ import annotations
+
+SENTENCES = {
+    "choose": {"en": "Choose a picture", "es": "Elegir una imagen"},
+    "hint": {
+        "en": "or drop it anywhere, or paste it. PNG, JPEG, TIFF, BMP, WebP, DICOM.",
+        "es": "o suéltela en cualquier parte, o péguela. PNG, JPEG, TIFF, BMP, WebP, DICOM.",
+    },
+    "empty": {"en": "Drop a liver ultrasound here", "es": "Suelte aquí una ecografía hepática"},
+    "empty-more": {
+        "en": "or paste it, choose a file, or click an example. It runs at once.",
+        "es": "o péguela, elija un archivo o pulse un ejemplo. Se analiza al momento.",
+    },
+    "stage": {"en": "As scanned | explained", "es": "Original | explicada"},
+    "as-scanned": {"en": "The picture as scanned.", "es": "La imagen original."},
+    "caption": {
+        "en": "◂ as scanned · move the bar · explained ▸",
+        "es": "◂ original · mueva la barra · explicada ▸",
+    },
+    "scale": {"en": "Scale", "es": "Escala"},
+    "own": {"en": "this image", "es": "esta imagen"},
+    "absolute": {"en": "absolute", "es": "absoluta"},
+    "frame": {"en": "Frame", "es": "Fotograma"},
+    "spacing": {"en": "mm per pixel, if known", "es": "mm por píxel"},
+    "spacing-hint": {"en": "e.g. 0.21", "es": "p. ej., 0,21"},
+    "no-number": {
+        "en": "“{value}” is no number; write it like 0.21.",
+        "es": "«{value}» no es un número; escríbalo como 0,21.",
+    },
+    "measure": {"en": "Measurements, US LI-RADS", "es": "Mediciones, US LI-RADS"},
+    "length": {"en": "or a length, mm", "es": "o una longitud, mm"},
+    "length-hint": {"en": "e.g. 10", "es": "p. ej., 10"},
+    "mark": {"en": "Mark it on the picture", "es": "Marcarla en la imagen"},
+    "mark-start": {"en": "Click one end (Esc: stop)", "es": "Pulse un extremo (Esc: cancelar)"},
+    "mark-end": {"en": "Click the other end", "es": "Pulse el otro extremo"},
+    "mark-length": {"en": "Now type its length in mm", "es": "Ahora escriba su longitud en mm"},
+    "lirads": {"en": "US LI-RADS, a suggestion", "es": "US LI-RADS, una sugerencia"},
+    "at-risk": {
+        "en": "Surveillance of a person at risk, without known cancer?",
+        "es": "¿Seguimiento de alguien con riesgo, sin cáncer conocido?",
+    },
+    "thrombus": {"en": "New thrombus in a vein?", "es": "¿Trombo nuevo en una vena?"},
+    "visualization": {"en": "Visualization", "es": "Visualización"},
+    "visualization-A": {"en": "A: good", "es": "A: buena"},
+    "visualization-B": {"en": "B: moderately limited", "es": "B: limitación moderada"},
+    "visualization-C": {"en": "C: severely limited", "es": "C: limitación grave"},
+    "benign": {
+        "en": "Definitely benign lesions, as a simple cyst is",
+        "es": "Lesiones benignas con certeza, como un quiste simple",
+    },
+    "no-category": {"en": "no category", "es": "sin categoría"},
+    "through": {"en": "Show the answer all the same", "es": "Mostrar la respuesta de todos modos"},
+    "get-overlay": {"en": "Overlay", "es": "Superposición"},
+    "get-lesion": {"en": "Lesion mask", "es": "Máscara de lesión"},
+    "get-liver": {"en": "Liver mask", "es": "Máscara de hígado"},
+    "get-json": {"en": "Numbers (JSON)", "es": "Datos (JSON)"},
+    "example-normal": {"en": "no mass", "es": "sin masa"},
+    "example-benign": {"en": "benign", "es": "benigna"},
+    "example-benign_with_text": {"en": "with text", "es": "con texto"},
+    "example-malignant": {"en": "malignant", "es": "maligna"},
+    "example-malignant_two": {"en": "two masses", "es": "dos masas"},
+    "example-malignant_cine": {"en": "cine DICOM", "es": "cine DICOM"},
+}
