@@ -1,5 +1,4 @@
-"""Serve the page: `python app.py [--model BUNDLE] [--against BUNDLE] [--host NAME] [--port
-NUMBER]`. A Hugging Face Space runs this file."""
+"""Serve the page, here or on a Hugging Face Space; `python app.py --help` lists the options."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""hcc_xai: why was this lesion flagged? See README.md; `load(...).analyze(...)` is the whole
-API."""
+"""Why was this lesion flagged? `load(...).analyze(...)` answers one picture."""
 
 from __future__ import annotations
 

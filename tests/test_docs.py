@@ -114,6 +114,19 @@ def test_what_an_analyzer_holds_is_explained(tiny: Analyzer) -> None:
     assert held <= set(re.findall(r"`(\w+)[`(]", _section("Analyzer")))
 
 
+def test_the_table_of_methods_is_the_dict_of_methods() -> None:
+    rows = [
+        f"| `{name}` | {method.title} | {_yes(method.layered)} | {_yes(method.signed)} "
+        f"| {method.paper} |"
+        for name, method in hcc_xai.METHODS.items()
+    ]
+    assert "\n".join(rows) in (DOCS / "api.md").read_text(encoding="utf-8"), "\n".join(rows)
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
 # -- bundles ---------------------------------------------------------------------------------------
 
 
@@ -133,6 +146,7 @@ def test_every_key_of_a_config_is_explained_and_the_example_is_one() -> None:
 # -- the notebook ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_tour_runs_from_its_first_cell_to_its_last(
     tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
