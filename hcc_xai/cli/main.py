@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hcc_xai.analysis.result import Analysis
     from hcc_xai.explain.methods import Explanation
     from hcc_xai.model.network import NetworkConfig
-    from hcc_xai.training.loop import TrainConfig
+    from hcc_xai.training.recipe import TrainConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -392,7 +392,9 @@ def _train(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from hcc_xai.dataset.folder import image_path, leave_out, read_index
-    from hcc_xai.training.loop import TrainConfig, label_order, make_bundle, train
+    from hcc_xai.training.loop import train
+    from hcc_xai.training.make_bundle import label_order, make_bundle
+    from hcc_xai.training.recipe import TrainConfig
 
     records = read_index(options.data)
     labels = tuple(options.labels.split(",")) if options.labels else label_order(records)
@@ -454,7 +456,7 @@ def _network(options: argparse.Namespace, labels: tuple[str, ...]) -> NetworkCon
 
 def _recipe(path: Path) -> TrainConfig:
     from hcc_xai.model.bundle import load_bundle
-    from hcc_xai.training.loop import TrainConfig
+    from hcc_xai.training.recipe import TrainConfig
 
     if not path.is_dir():
         return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
@@ -472,7 +474,8 @@ def _asked(recipe: TrainConfig, options: argparse.Namespace) -> TrainConfig:
 
 def _tune(options: argparse.Namespace) -> int:
     from hcc_xai.dataset.folder import read_index
-    from hcc_xai.training.loop import TrainConfig, label_order
+    from hcc_xai.training.make_bundle import label_order
+    from hcc_xai.training.recipe import TrainConfig
     from hcc_xai.training.tune import tune
 
     best = tune(
@@ -535,8 +538,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _check_methods(options: argparse.Namespace) -> int:
-    from hcc_xai.evaluation.evaluate import fold_bundles
-    from hcc_xai.evaluation.method_figures import markdown, measure, write
+    from hcc_xai.evaluation.method_figures import markdown, write
+    from hcc_xai.evaluation.method_rows import measure
+    from hcc_xai.evaluation.out_of_fold import fold_bundles
 
     rows = measure(
         fold_bundles(options.folds, options.out / "bundles"),
@@ -575,9 +579,9 @@ def _methods(asked: list[str] | None) -> tuple[str, ...]:
 
 
 def _finish(options: argparse.Namespace) -> int:
-    from hcc_xai.evaluation.evaluate import fold_bundles, stratum_bundles
     from hcc_xai.evaluation.finish import finish, fit_glass_box, fit_neighbours
     from hcc_xai.evaluation.gate_figures import screen
+    from hcc_xai.evaluation.out_of_fold import fold_bundles, stratum_bundles
 
     more = ""
     if options.data and options.folds:
@@ -610,7 +614,7 @@ def _audit(options: argparse.Namespace) -> int:
     from hcc_xai.analysis.analyzer import load
     from hcc_xai.auditing.audit import audit, read_table
     from hcc_xai.auditing.document import worst_said
-    from hcc_xai.evaluation.evaluate import fold_bundles
+    from hcc_xai.evaluation.out_of_fold import fold_bundles
 
     options.out.mkdir(parents=True, exist_ok=True)
     analyzer = load(options.bundle)
