@@ -14,6 +14,7 @@ from hcc_xai.findings.outlines import Outlines
 
 Interval = tuple[float, float]
 Mask = NDArray[np.bool_]
+LEAST_PIXELS = 4  # a part of fewer is no lesion, whatever its share of the sector
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def find_lesions(
         mask[box].view(np.uint8), connectivity=8
     )
     outlines, face = outlines or Outlines(), _face(sector)
-    least = max(4.0, least_share * float(sector.sum()))
+    least = max(float(LEAST_PIXELS), least_share * float(sector.sum()))
     kept = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
     kept.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
     lesions = []
