@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from hcc_xai import load
-from hcc_xai.cli import main as cli
+from hcc_xai.cli.develop import recipe_at
 from hcc_xai.dataset.folder import LESION, leave_out, read_index
 from hcc_xai.dataset.samples import Sample, cached_samples, load_sample, plain, sampling_weights
 from hcc_xai.errors import ArgumentError, DataError
@@ -120,7 +120,7 @@ def test_training_lowers_what_it_minimises_and_makes_a_bundle_that_answers(
         examples=pictures[:3],
     )
     analyzer = load(made, device="cpu")
-    assert cli._recipe(made) == recipe  # a bundle says how to train another
+    assert recipe_at(made) == recipe  # a bundle says how to train another
     answer = analyzer.analyze(pictures[0])
     assert set(answer.probabilities) == set(LABELS)
     assert all(value > 0 for value in analyzer.config.scales.values())

@@ -65,8 +65,14 @@ def find(sources: Iterable[str | Path], *, most: int = MOST) -> Iterator[Item]:
             if used[item.name] > 1:  # of two sources
                 item = replace(item, name=f"{item.name} ({used[item.name]})")
             if count == most:
-                text = "Only the first {most} files are read; run the others by themselves."
-                yield Item.unread(item.name, ImageError("batch-too-many", text, most=most))
+                yield Item.unread(
+                    item.name,
+                    ImageError(
+                        "batch-too-many",
+                        "Only the first {most} files are read; run the others by themselves.",
+                        most=most,
+                    ),
+                )
                 return
             count += 1
             yield item
@@ -97,13 +103,17 @@ def _file(path: Path, name: str) -> Item:
 
     def load() -> bytes:
         if about.st_size > MAX_BYTES:
-            text = "This file is too large: at most {most} MB are read."
-            raise ImageError("batch-too-large", text, most=MAX_BYTES >> 20)
+            raise ImageError(
+                "batch-too-large",
+                "This file is too large: at most {most} MB are read.",
+                most=MAX_BYTES >> 20,
+            )
         try:
             return path.read_bytes()
         except OSError:
-            text = "This file cannot be opened; check that you may read it."
-            raise ImageError("batch-unreadable", text) from None
+            raise ImageError(
+                "batch-unreadable", "This file cannot be opened; check that you may read it."
+            ) from None
 
     return Item(name, load, f"{name}|{about.st_size}|{about.st_mtime_ns}")
 
@@ -122,8 +132,10 @@ def _archived(source: Path) -> Iterator[Item]:
         with zipfile.ZipFile(source) as archive:
             entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
     except _DAMAGES:
-        text = "This archive is damaged; pack it again."
-        yield Item.unread(_readable(source.name), ImageError("archive-damaged", text))
+        yield Item.unread(
+            _readable(source.name),
+            ImageError("archive-damaged", "This archive is damaged; pack it again."),
+        )
         return
     for entry in entries:
         parts = _parts(entry)
@@ -146,14 +158,21 @@ def _wrong(entry: zipfile.ZipInfo) -> ImageError | None:
     if stat.S_ISLNK(entry.external_attr >> 16):
         return _link()
     if entry.flag_bits & 1:
-        text = "This file is encrypted; pack it again without a password."
-        return ImageError("archive-encrypted", text)
+        return ImageError(
+            "archive-encrypted", "This file is encrypted; pack it again without a password."
+        )
     if entry.file_size > MAX_BYTES:
-        text = "This file is too large: inflated it exceeds {most} MB."
-        return ImageError("archive-too-large", text, most=MAX_BYTES >> 20)
+        return ImageError(
+            "archive-too-large",
+            "This file is too large: inflated it exceeds {most} MB.",
+            most=MAX_BYTES >> 20,
+        )
     if entry.file_size > _SMALL and entry.file_size > _INFLATED * entry.compress_size:
-        text = "This file is packed more than {times} times; it is not read."
-        return ImageError("archive-bomb", text, times=_INFLATED)
+        return ImageError(
+            "archive-bomb",
+            "This file is packed more than {times} times; it is not read.",
+            times=_INFLATED,
+        )
     return None
 
 

@@ -28,7 +28,7 @@ def train(options: Namespace) -> int:
     records = read_index(options.data)
     labels = tuple(options.labels.split(",")) if options.labels else label_order(records)
     network = _network(options, labels)
-    recipe = _asked(_recipe(options.recipe) if options.recipe else TrainConfig(), options)
+    recipe = _asked(recipe_at(options.recipe) if options.recipe else TrainConfig(), options)
     parts: list[int | str | None] = [*(options.fold or ()), *(options.without or ())]
     if options.folds:
         parts = [*sorted({r.fold for r in records}), *parts, None]
@@ -99,7 +99,7 @@ def _network(options: Namespace, labels: tuple[str, ...]) -> NetworkConfig:
     )
 
 
-def _recipe(path: Path) -> TrainConfig:
+def recipe_at(path: Path) -> TrainConfig:
     """The recipe in a JSON file, or that of a bundle.
 
     Raises:
@@ -117,8 +117,11 @@ def _recipe(path: Path) -> TrainConfig:
     except ValueError:
         recipe = None
     if not isinstance(recipe, dict):
-        text = "{path} is no recipe; wanted is a JSON object, as `tune` writes it"
-        raise DataError("cli-no-recipe", text, path=str(path))
+        raise DataError(
+            "cli-no-recipe",
+            "{path} is no recipe; wanted is a JSON object, as `tune` writes it",
+            path=str(path),
+        )
     return TrainConfig.from_dict(recipe)
 
 
@@ -245,8 +248,9 @@ def finish(options: Namespace) -> int:
     from hcc_xai.evaluation.out_of_fold import fold_bundles, stratum_bundles
 
     if options.kinds and not (options.data and options.folds):
-        text = "the gate wants --data, --kinds and --folds together"
-        raise DataError("cli-gate-needs-more", text)
+        raise DataError(
+            "cli-gate-needs-more", "the gate wants --data, --kinds and --folds together"
+        )
     about_the_gate = ""
     if options.data and options.folds:
         fit_neighbours(options.bundle, options.data)
@@ -287,8 +291,10 @@ def publish(options: Namespace) -> int:
     elif options.bundle and options.repository and not options.space:
         print(publish_bundle(options.bundle, options.repository, private=options.private))
     else:
-        text = "publish wants a bundle's folder and owner/name, or --space owner/name"
-        raise BundleError("cli-publish-needs", text)
+        raise BundleError(
+            "cli-publish-needs",
+            "publish wants a bundle's folder and owner/name, or --space owner/name",
+        )
     return 0
 
 
@@ -300,9 +306,10 @@ def _checkout() -> Path:
     """
     top = Path(__file__).resolve().parents[2]
     if not (top / "app.py").is_file():
-        text = (
-            "a Space is uploaded from a checkout of the project, and {folder} is none; "
-            "run `python -m hcc_xai publish --space` in the top folder of one"
+        raise BundleError(
+            "cli-no-checkout",
+            "a Space is uploaded from a checkout of the project, and {folder} is "
+            "none; run `python -m hcc_xai publish --space` in the top folder of one",
+            folder=str(top),
         )
-        raise BundleError("cli-no-checkout", text, folder=str(top))
     return top

@@ -67,8 +67,9 @@ def _analyze_many(options: Namespace, analyzer: Analyzer) -> int:
     from hcc_xai.batch.tables import TABLE, pack, read_rows
 
     if options.out is None:
-        text = "a folder or a ZIP wants --out, a folder for what is written"
-        raise ArgumentError("cli-out-missing", text)
+        raise ArgumentError(
+            "cli-out-missing", "a folder or a ZIP wants --out, a folder for what is written"
+        )
     asked = Options(
         pictures=not options.no_pictures,
         every_frame=options.frame is None,

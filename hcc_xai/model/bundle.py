@@ -109,11 +109,12 @@ def default_model() -> str:
         bundle = folder / "weights" / "liver-us"
         if (bundle / CONFIG).is_file():
             return str(bundle)
-    text = (
-        "no bundle lies in {folder}; name one, a folder or owner/name on the Hugging Face Hub, "
-        "or set HCC_XAI_MODEL to it"
+    raise BundleError(
+        "bundle-no-default",
+        "no bundle lies in {folder}; name one, a folder or owner/name on the "
+        "Hugging Face Hub, or set HCC_XAI_MODEL to it",
+        folder=str(package / "weights" / "liver-us"),
     )
-    raise BundleError("bundle-no-default", text, folder=str(package / "weights" / "liver-us"))
 
 
 def save_bundle(
