@@ -7,9 +7,11 @@ import dataclasses
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from test_house import GROUND, PACKAGE, ROOMS, SHOWN, TOP
 
 import hcc_xai
@@ -146,9 +148,18 @@ def test_every_key_of_a_config_is_explained_and_the_example_is_one() -> None:
 # -- the notebook ----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Two threads of a tiny network wait for each other more than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
 def test_the_tour_runs_from_its_first_cell_to_its_last(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
     monkeypatch.setenv("HCC_XAI_MODEL", str(tiny_bundle))
     namespace: dict[str, object] = {}
