@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from hcc_xai.analysis.analyzer import Analyzer, load
     from hcc_xai.analysis.challenges import Challenge
     from hcc_xai.analysis.evidence import Evidence
-    from hcc_xai.analysis.result import Analysis, Flag
+    from hcc_xai.analysis.facts import Flag
+    from hcc_xai.analysis.result import Analysis
     from hcc_xai.analysis.saved import SavedAnswer, saved
     from hcc_xai.auditing.audit import Audit, audit
     from hcc_xai.errors import HccXaiError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from hcc_xai.findings.lesions import Lesion
     from hcc_xai.findings.lirads import Suggestion
     from hcc_xai.imaging.read import Image, Region, read
-    from hcc_xai.language.telling import Statement
+    from hcc_xai.language.statement import Statement
     from hcc_xai.model.neighbours import Neighbour
     from hcc_xai.model.second_opinion import Opinion
 
@@ -36,7 +37,8 @@ _HOMES = {
     "analysis.analyzer": ("Analyzer", "load"),
     "analysis.challenges": ("Challenge",),
     "analysis.evidence": ("Evidence",),
-    "analysis.result": ("Analysis", "Flag"),
+    "analysis.facts": ("Flag",),
+    "analysis.result": ("Analysis",),
     "analysis.saved": ("SavedAnswer", "saved"),
     "auditing.audit": ("Audit", "audit"),
     "errors": ("HccXaiError",),
@@ -47,7 +49,7 @@ _HOMES = {
     "findings.lesions": ("Lesion",),
     "findings.lirads": ("Suggestion",),
     "imaging.read": ("Image", "Region", "read"),
-    "language.telling": ("Statement",),
+    "language.statement": ("Statement",),
     "model.neighbours": ("Neighbour",),
     "model.second_opinion": ("Opinion",),
 }

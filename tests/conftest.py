@@ -17,6 +17,12 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from bundle_tools import (  # noqa: F401  (fixtures)
+    bundle_files,
+    bundle_folder,
+    bundle_server,
+    bundle_state,
+)
 
 from hcc_xai.analysis.analyzer import Analyzer, load
 from hcc_xai.imaging import draw

@@ -11,7 +11,7 @@ from hcc_xai.dataset.folder import Record
 from hcc_xai.dataset.samples import Sample, plain
 from hcc_xai.model.network import Network, NetworkConfig
 from hcc_xai.stats import softmax
-from hcc_xai.training.erasure import _same_shares, erase, erasing
+from hcc_xai.training.erasure import erase, erasing, same_shares
 
 LABELS = ("normal", "benign", "malignant")
 NETWORK = NetworkConfig(
@@ -73,7 +73,7 @@ def test_shares_stay_however_sure_the_answers_are() -> None:
     labels = rng.choice(3, 300, p=[0.7, 0.2, 0.1])
     before = 12 * np.eye(3)[labels] + 3 * rng.normal(size=(300, 3))
     after = before + rng.normal(size=(300, 3)) + [2.0, -1.0, 0.0]
-    after += _same_shares(after, before, labels)
+    after += same_shares(after, before, labels)
     found = [
         np.mean([softmax(x)[labels == k].mean(0) for k in range(3)], axis=0)
         for x in (before, after)

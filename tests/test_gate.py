@@ -217,7 +217,7 @@ def test_screening_fits_the_gate_and_measures_others_on_what_they_never_saw(
 
 
 def test_a_rectangle_from_within_holds_nothing_else() -> None:
-    from hcc_xai.evaluation.gate_figures import within
+    from hcc_xai.evaluation.gate_pictures import within
     from hcc_xai.imaging.frame import find_sector
     from hcc_xai.phantoms.phantom import make, random_spec
 

@@ -13,19 +13,10 @@ from conftest import make_tiny
 from hcc_xai.analysis.analyzer import Analyzer, load
 from hcc_xai.dataset.folder import Record, read_index
 from hcc_xai.errors import DataError
-from hcc_xai.evaluation import method_figures
-from hcc_xai.evaluation.method_figures import (
-    RANDOM,
-    chosen,
-    explain_input,
-    figures,
-    infidelity,
-    markdown,
-    measure,
-    shuffled,
-    stages,
-    write,
-)
+from hcc_xai.evaluation import method_rows
+from hcc_xai.evaluation.method_figures import figures, markdown, write
+from hcc_xai.evaluation.method_probes import explain_input, infidelity, shuffled, stages
+from hcc_xai.evaluation.method_rows import RANDOM, chosen, measure
 
 
 def test_the_images_are_fixed_ahead_and_spread_over_the_folds() -> None:
@@ -42,8 +33,8 @@ def test_rows_of_every_kind_and_a_stopped_run_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(method_figures, "_STEADY", 1)
-    monkeypatch.setattr(method_figures, "_RANDOMISED", 1)
+    monkeypatch.setattr(method_rows, "STEADY", 1)
+    monkeypatch.setattr(method_rows, "RANDOMISED", 1)
     records = read_index(data)[:2]
     bundles = {r.fold: make_tiny(tmp_path / str(r.fold), seed=r.fold) for r in records}
     rows = measure(bundles, data, tmp_path, records=records, methods=["grad-cam++", "grad-cam"])
@@ -65,7 +56,7 @@ def test_rows_of_every_kind_and_a_stopped_run_goes_on(
     strip = [{k: v for k, v in r.items() if k != "seconds"} for r in rows]
     assert [{k: v for k, v in r.items() if k != "seconds"} for r in again] == strip
     found = write(again, tmp_path)
-    assert json.loads((tmp_path / "methods.json").read_text()) == found
+    assert json.loads((tmp_path / "methods.json").read_text()) == found.to_dict()
     assert (tmp_path / "methods.png").stat().st_size > 5000
     text = markdown(found)
     assert "smooth noise" in text and "| Grad-CAM | " in text and "+ heads" in text
@@ -78,10 +69,10 @@ def test_means_by_hand() -> None:
         {"kind": "map", "method": "grad-cam", "name": str(i), "score": float(i), "pointing": None}
         for i in range(5)
     ]
-    found = figures(rows)["methods"]["grad-cam"]
-    assert found["score"]["value"] == 2 and found["score"]["n"] == 5
-    assert found["score"]["low"] < 2 < found["score"]["high"]
-    assert found["pointing"]["value"] is None and found["pointing"]["n"] == 0
+    found = figures(rows).methods["grad-cam"]
+    assert found["score"].value == 2 and found["score"].n == 5
+    assert found["score"].low < 2 < found["score"].high
+    assert found["pointing"].value is None and found["pointing"].n == 0
 
 
 def test_shuffling_goes_down_from_the_heads_and_leaves_the_network_alone(tiny: Analyzer) -> None:

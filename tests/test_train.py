@@ -15,17 +15,23 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-import hcc_xai.training.loop as training
 from hcc_xai import load
 from hcc_xai.cli import main as cli
 from hcc_xai.dataset.folder import LESION, leave_out, read_index
 from hcc_xai.dataset.samples import Sample, cached_samples, load_sample, plain, sampling_weights
 from hcc_xai.errors import ArgumentError, DataError
+from hcc_xai.model.exact import immediate
 from hcc_xai.model.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantoms.phantom import make, random_spec
+from hcc_xai.training import loop
+from hcc_xai.training import soup as mixing
 from hcc_xai.training.augment import Shares, View, augment, quantiles
-from hcc_xai.training.loop import TrainConfig, early, hold_back, load_pretrained, make_bundle, train
-from hcc_xai.training.losses import _tversky, losses
+from hcc_xai.training.batches import Steps, batches, grade_of, hold_back
+from hcc_xai.training.loop import mixed, train
+from hcc_xai.training.losses import losses, positive_maps, total, tversky_loss
+from hcc_xai.training.make_bundle import make_bundle
+from hcc_xai.training.pretrained import early, load_pretrained
+from hcc_xai.training.recipe import Plan, TrainConfig
 
 LABELS = ("normal", "benign", "malignant")
 NETWORK = NetworkConfig(trunk="mobilenetv3_small_050", size=64, channels=8)
@@ -67,17 +73,17 @@ def test_a_killed_run_goes_on_with_nothing_lost(folder: Path, tmp_path: Path, mo
     recipe = TrainConfig(epochs=3, batch=4, validation=0.25)
     records = read_index(folder)
     whole = load_file(train(folder, records, tmp_path / "whole", network=NETWORK, recipe=recipe))
-    inner = training._epoch
+    inner = loop.one_epoch
 
     def killed(run, *rest):
         if run.epoch == 1:
             raise KeyboardInterrupt
         return inner(run, *rest)
 
-    monkeypatch.setattr(training, "_epoch", killed)
+    monkeypatch.setattr(loop, "one_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
         train(folder, records, tmp_path / "two", network=NETWORK, recipe=recipe)
-    monkeypatch.setattr(training, "_epoch", inner)
+    monkeypatch.setattr(loop, "one_epoch", inner)
     again = load_file(train(folder, records, tmp_path / "two", network=NETWORK, recipe=recipe))
     assert whole.keys() == again.keys()
     for name, value in whole.items():
@@ -216,27 +222,27 @@ def test_quantiles_are_numpys() -> None:
         assert np.array_equal(quantiles(grey, steps), np.quantile(grey, steps))
 
 
-def test_batches_made_ahead_come_in_their_order(folder: Path, tmp_path: Path, monkeypatch) -> None:
+def test_batches_made_ahead_come_in_their_order(folder: Path, monkeypatch) -> None:
     records = read_index(folder)
     samples = cached_samples(folder, records, size=64)
-    run = training._Run(tmp_path, NETWORK, TrainConfig(batch=3), None)
-    steps = training._Steps(samples, 4, run, np.random.default_rng(7))
+    plan = Plan(NETWORK, TrainConfig(batch=3))
+    steps = Steps(samples, plan, steps=4, rng=np.random.default_rng(7))
     for ahead in (1, 3, 9):
         monkeypatch.setattr(torch, "get_num_threads", lambda ahead=ahead: ahead)
         with ThreadPoolExecutor(ahead) as pool:
-            made = list(training._batches(steps, torch.device("cpu"), pool))
+            made = list(batches(steps, torch.device("cpu"), pool))
         assert len(made) == 4
         for batch, alone in zip(made, map(steps.__getitem__, range(4)), strict=True):
             assert all(torch.equal(a, b) for a, b in zip(batch, alone, strict=True))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-def test_a_gpu_is_given_the_same_batches(folder: Path, tmp_path: Path) -> None:
+def test_a_gpu_is_given_the_same_batches(folder: Path) -> None:
     samples = cached_samples(folder, read_index(folder), size=64)
-    run = training._Run(tmp_path, NETWORK, TrainConfig(batch=3), None)
-    steps = training._Steps(samples, 4, run, np.random.default_rng(7))
+    plan = Plan(NETWORK, TrainConfig(batch=3))
+    steps = Steps(samples, plan, steps=4, rng=np.random.default_rng(7))
     with ThreadPoolExecutor(1) as pool:
-        for index, batch in enumerate(training._batches(steps, torch.device("cuda"), pool)):
+        for index, batch in enumerate(batches(steps, torch.device("cuda"), pool)):
             assert all(torch.equal(a, b) for a, b in zip(batch, steps[index], strict=True))
 
 
@@ -263,10 +269,10 @@ def test_a_view_without_the_lesion_is_a_normal_one_and_a_part_of_it_does_not_cou
     empty = np.zeros((64, 64), np.uint8)
     x = np.zeros((64, 64), np.float32)
     for seen, wanted in ((1.0, (2, 1.0)), (0.1, (2, 0.0)), (0.0, (0, 1.0)), (np.nan, (0, 1.0))):
-        assert training._grade(sample, View(x, empty, seen), network) == wanted
-    assert training._grade(sample, View(x, empty, 0.0), NETWORK)[1] == 0.0  # no such label
+        assert grade_of(sample, View(x, empty, seen), network) == wanted
+    assert grade_of(sample, View(x, empty, 0.0), NETWORK)[1] == 0.0  # no such label
     normal = load_sample(folder, read_index(folder)[0], size=64)
-    assert training._grade(normal, View(x, empty, np.nan), network) == (0, 1.0)
+    assert grade_of(normal, View(x, empty, np.nan), network) == (0, 1.0)
 
 
 def test_cached_samples_are_the_same_and_a_changed_picture_is_read_anew(
@@ -337,6 +343,30 @@ def test_the_evidence_loss_sees_where_the_contribution_lies() -> None:
     assert both.item() == pytest.approx(0.5, abs=1e-4)
 
 
+def test_the_loss_reads_the_maps_that_an_answer_shows() -> None:
+    torch.manual_seed(0)
+    network, labels = Network(NETWORK).eval(), torch.tensor([0, 2])
+    x = torch.rand(2, 1, 64, 64)
+    with torch.no_grad():
+        shared = network.features(x)
+        out = network.heads(shared, sector_of(x))
+        maps = immediate(shared, out.pools, network.grade_weights()[0])
+        read = positive_maps(out, shared, network, labels)
+    for mine, shown in zip(read, (maps.contribution, maps.grad_cam_pp), strict=True):
+        of_label = shown[torch.arange(2), labels].clamp(min=0)
+        assert of_label.max() > 0
+        torch.testing.assert_close(mine, of_label, rtol=1e-4, atol=1e-7)
+
+
+def test_the_sum_of_the_losses_is_weighted_as_the_recipe_says() -> None:
+    parts = {
+        k: torch.tensor(v)
+        for k, v in (("grade", 3.0), ("liver", 5.0), ("lesion", 7.0), ("evidence", 11.0))
+    }
+    assert total(parts) == 15 and total(parts, grade=2.0) == 18
+    assert total(parts, grade=0.0, evidence=0.5) == 17.5
+
+
 def test_a_colour_stem_is_summed_to_grey(tmp_path: Path) -> None:
     import timm
 
@@ -405,7 +435,7 @@ def test_half_precision_only_where_the_device_computes_in_it(monkeypatch) -> Non
     for able in (True, False):
         known = {"avx512_bf16": able, "amx_bf16": False}
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda known=known: known, raising=False)
-        assert training.mixed(cpu)._enabled == able
+        assert mixed(cpu)._enabled == able
 
 
 def test_a_soup_is_the_mean_of_its_networks_with_norms_of_its_own(
@@ -422,16 +452,16 @@ def test_a_soup_is_the_mean_of_its_networks_with_norms_of_its_own(
     said: list[str] = []
     weights = train(folder, records, tmp_path, network=NETWORK, recipe=recipe, report=said.append)
     assert recipe.all_epochs == len(said) == 3
-    mixed = load_file(weights)
+    mean = load_file(weights)
     made = [load_file(tmp_path / f"network-{i}" / "best.safetensors") for i in (0, 1)]
     for name in ("mask_head.weight", "grade_head.weight"):
         assert not torch.equal(made[0][name], made[1][name])
-        assert torch.allclose(mixed[name], (made[0][name] + made[1][name]) / 2)
-    counts = [v for k, v in mixed.items() if k.endswith("num_batches_tracked")]
-    assert counts and all(v == training._SETTLE for v in counts)
+        assert torch.allclose(mean[name], (made[0][name] + made[1][name]) / 2)
+    counts = [v for k, v in mean.items() if k.endswith("num_batches_tracked")]
+    assert counts and all(v == mixing.SETTLE for v in counts)
     # The statistics are those of what the mean weights make of views like those in training.
     network = Network(NETWORK)
-    network.load_state_dict(mixed)
+    network.load_state_dict(mean)
     norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     samples = cached_samples(folder, records, size=NETWORK.size)
     views = [
@@ -456,12 +486,12 @@ def test_a_soup_keeps_the_norms_of_frozen_stages(folder: Path, tmp_path: Path) -
         recipe=TrainConfig(epochs=1, batch=4, window=64, soup=({}, {"seed": 1})),
         pretrained=tmp_path / "start.safetensors",
     )
-    mixed, network = load_file(weights), Network(NETWORK)
-    frozen = [n for n in early(network) if f"trunk.{n[:-6]}running_mean" in mixed]
+    mean, network = load_file(weights), Network(NETWORK)
+    frozen = [n for n in early(network) if f"trunk.{n[:-6]}running_mean" in mean]
     assert frozen and all(
-        torch.equal(mixed[k], start[k]) for k in (f"trunk.{n[:-6]}running_mean" for n in frozen)
+        torch.equal(mean[k], start[k]) for k in (f"trunk.{n[:-6]}running_mean" for n in frozen)
     )
-    assert any(not torch.equal(mixed[k], start[k]) for k in mixed if k.endswith("running_mean"))
+    assert any(not torch.equal(mean[k], start[k]) for k in mean if k.endswith("running_mean"))
 
 
 def test_a_soup_is_erased_as_its_recipe_says(folder: Path, tmp_path: Path, monkeypatch) -> None:
@@ -470,10 +500,10 @@ def test_a_soup_is_erased_as_its_recipe_says(folder: Path, tmp_path: Path, monke
     def erased(network: Network, samples: list[Sample], directions: int) -> None:
         asked.append((len(samples), directions))
         counts = [b for n, b in network.named_buffers() if n.endswith("num_batches_tracked")]
-        assert all(count == training._SETTLE for count in counts)  # its norms are there
+        assert all(count == mixing.SETTLE for count in counts)  # its norms are there
         torch.nn.init.constant_(network.grade_head.bias, 7.0)
 
-    monkeypatch.setattr(training, "erase", erased)
+    monkeypatch.setattr(mixing, "erase", erased)
     recipe = TrainConfig(epochs=1, batch=4, window=64, soup=({}, {"seed": 1}), erase=2)
     assert [one.erase for one in recipe.networks] == [0, 0]
     weights = train(folder, read_index(folder), tmp_path, network=NETWORK, recipe=recipe)
@@ -505,5 +535,5 @@ def test_too_large_an_outline_costs_more_than_one_as_much_too_small() -> None:
     large, small = torch.full_like(truth, -9.0), torch.full_like(truth, -9.0)
     large[:, 6:26, 6:26] = small[:, 10:22, 10:22] = 9  # 144 pixels beyond, 112 missed
     for over, dearer in ((0.6, True), (0.2, False)):
-        costs = [float(_tversky(found, truth, over)) for found in (large, small)]
+        costs = [float(tversky_loss(found, truth, over)) for found in (large, small)]
         assert (costs[0] > costs[1]) is dearer

@@ -11,6 +11,7 @@ from hcc_xai.errors import ArgumentError
 from hcc_xai.findings.lesions import Lesion
 from hcc_xai.language import telling, words
 from hcc_xai.language.sentences import SENTENCES
+from hcc_xai.language.statement import SEVERITIES, Statement
 from hcc_xai.language.telling import Facts
 
 TITLES = {
@@ -124,11 +125,11 @@ def test_a_language_that_lacks_a_sentence_says_it_in_english(monkeypatch) -> Non
 
 def test_a_statement_that_was_written_down_says_the_same() -> None:
     for statement in telling.statements(replace(FACTS, hidden=0.2, elsewhere=0.6)):
-        again = telling.Statement.from_dict(statement.to_dict())
+        again = Statement.from_dict(statement.to_dict())
         assert again.to_dict() == statement.to_dict()
         for language in words.LANGUAGES:
             assert again.say(language) == statement.say(language)
-        assert statement.severity in telling.SEVERITIES and "{" not in statement.say("es")
+        assert statement.severity in SEVERITIES and "{" not in statement.say("es")
 
 
 def test_a_stopped_picture_states_nothing_but_why() -> None:

@@ -18,7 +18,8 @@ from hcc_xai.analysis import questions
 from hcc_xai.analysis.challenges import Challenge
 from hcc_xai.analysis.device import pick_device
 from hcc_xai.analysis.evidence import Evidence
-from hcc_xai.analysis.result import NEAREST, Analysis, Flag
+from hcc_xai.analysis.facts import Flag
+from hcc_xai.analysis.result import NEAREST, Analysis
 from hcc_xai.errors import BundleError
 from hcc_xai.explain.attribution import SHARED, layers
 from hcc_xai.explain.change_of_mind import ChangeOfMind

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai.analysis import facts
 from hcc_xai.analysis.evidence import Evidence, Square, parts_of
+from hcc_xai.analysis.facts import Flag
 from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.explain.methods import Explanation
 from hcc_xai.explain.shares import shares
@@ -24,9 +26,8 @@ from hcc_xai.findings.outlines import Outlines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.image import Image
-from hcc_xai.imaging.quality import faults, measure_quality
 from hcc_xai.language import telling, words
-from hcc_xai.language.telling import Statement
+from hcc_xai.language.statement import Statement
 from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.exact import KINDS
 from hcc_xai.model.neighbours import Neighbour
@@ -34,27 +35,7 @@ from hcc_xai.model.second_opinion import GlassBox, Opinion, values_of
 from hcc_xai.reports import pictures, writers
 from hcc_xai.reports.pictures import Look
 
-FORMAT = 2  # of `to_dict`
 NEAREST = 20  # training images that an answer knows
-
-
-@dataclass(frozen=True)
-class Flag:
-    """Something to know about an answer.
-
-    Attributes:
-        code: names it in every language.
-        severity: "info", "warning" or "stop".
-        message: language -> sentence.
-    """
-
-    code: str
-    severity: str
-    message: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {"code": self.code, "severity": self.severity, "message": dict(self.message)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,24 +295,12 @@ class Analysis:
     @cached_property
     def flags(self) -> tuple[Flag, ...]:
         """What gate, bundle and picture have to say."""
-        flags = list(self.raised)
-
-        def warn(code: str) -> None:
-            flags.append(Flag(code, "warning", words.both(code)))
-
-        if self.config.organ is not None:
-            if telling.hardly_any_organ(self.organ_mask.sum() / self.sector.sum()):
-                warn("no-liver")
-            if telling.evidence_elsewhere(self.shares["contribution"]):
-                warn("evidence-elsewhere")
-        for name in faults(measure_quality(self.image.pixels, self.sector)):
-            warn(f"quality-{name}")
-        return tuple(flags)
+        return facts.flags_of(self)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """All that the answer states: what page, report, JSON and command line print."""
-        return telling.statements(self._facts(second=True))
+        return telling.statements(facts.facts_of(self, second=True))
 
     def statements_now(self, *, tested: bool) -> tuple[Statement, ...]:
         """The statements that there was time for.
@@ -340,35 +309,7 @@ class Analysis:
             tested: all of them; else without the second opinion, for which the lesion has to be
                 described first.
         """
-        return self.statements if tested else telling.statements(self._facts(second=False))
-
-    def _facts(self, *, second: bool) -> telling.Facts:
-        """second: with the second opinion, for which the lesion has to be described."""
-        return telling.Facts(
-            label=self.label,
-            absent=self.config.absent,
-            titles=self.config.titles,
-            probabilities=self.probabilities,
-            band=self.band(),
-            accepted=self.accepted,
-            let_through=self.let_through,
-            calibrated=self.calibrated,
-            prediction_set=self.prediction_set,
-            flags=self.flags,
-            lesions=None if self.target is None else self.lesions,
-            shares=self._told_shares(),
-            hidden=self.evidence.hidden,
-            elsewhere=self.evidence.elsewhere,
-            second=self._second() if second else None,
-        )
-
-    def _told_shares(self) -> dict[str, float] | None:
-        target, organ = self.target, self.config.organ
-        if target is None or organ is None:
-            return None
-        own = self.shares["contribution"]
-        rest = {part: own[part] for part in ("rest", "outside")}
-        return {"lesion": own[target], "liver": own[organ], **rest}
+        return self.statements if tested else telling.statements(facts.facts_of(self))
 
     def title(self, label: str | None = None, language: str = "en") -> str:
         """A label in words."""
@@ -376,11 +317,11 @@ class Analysis:
 
     def headline(self, language: str = "en") -> str:
         """The answer in a few words: grade, how sure, number."""
-        return telling.headline(self._facts(second=False)).say(language)
+        return telling.headline(facts.facts_of(self)).say(language)
 
     def sentence(self, language: str = "en") -> str:
         """What was found, in one or two plain sentences."""
-        found = telling.findings(self._facts(second=False))
+        found = telling.findings(facts.facts_of(self))
         return " ".join(statement.say(language) for statement in found)
 
     # -- describing -------------------------------------------------------------------------------
@@ -426,25 +367,10 @@ class Analysis:
         values = values_of(self.describe(), self.lesions[0], self.sector)
         return self.glass_box.opinion(values)
 
-    def _second(self) -> telling.Second | None:
-        opinion = self.second_opinion
-        if opinion is None or self.glass_box is None:
-            return None
-        name = opinion.reasons[0][0]
-        descriptor = next(d for d in self.describe() if d.name == name)
-        word = {x: descriptor.said(x) or words.descriptor(name, x) for x in words.LANGUAGES}
-        return telling.Second(
-            opinion.label,
-            self.config.titles[opinion.label],
-            opinion.probability,
-            word,
-            self.label in self.glass_box.labels,
-        )
-
     def disagreement(self, language: str = "en") -> str | None:
         """Where the second opinion is not the network's: a sentence that names the word."""
-        said = [s for s in telling.second_opinion(self._second(), self.label)]
-        return next((s.say(language) for s in said if s.key == "second-opinion"), None)
+        opinions = telling.second_opinion(facts.second_of(self), self.label)
+        return next((s.say(language) for s in opinions if s.key == "second-opinion"), None)
 
     def nearest(self, count: int = 5) -> tuple[Neighbour, ...]:
         """The nearest images of the training set, nearest first; none where the bundle does not
@@ -476,31 +402,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but pixels; nothing from the file's tags. `hcc_xai.saved` reads it back."""
-        return {
-            "format": FORMAT,
-            "model": self.model,
-            "accepted": self.accepted,
-            "label": self.label,
-            "band": self.band(),
-            "calibrated": self.calibrated,
-            "probabilities": dict(self.probabilities),
-            "logits": dict(self.logits),
-            "prediction_set": list(self.prediction_set),
-            "bands": {label: self.band(label) for label in self.probabilities},
-            "headline": {x: self.headline(x) for x in words.LANGUAGES},
-            "sentence": {x: self.sentence(x) for x in words.LANGUAGES},
-            "statements": [statement.to_dict() for statement in self.statements],
-            "flags": [flag.to_dict() for flag in self.flags],
-            "areas_px": {
-                name: int(np.count_nonzero(mask))
-                for name, mask in {**self.masks, "sector": self.sector}.items()
-            },
-            "lesions": [lesion.to_dict() for lesion in self.lesions],
-            "evidence": self.evidence.to_dict(),
-            "scales": {kind: self.scale(kind) for kind in KINDS},
-            "image": self.image.to_dict(),
-            "seconds": self.seconds,
-        }
+        return facts.stored(self)
 
     def overlay(
         self,

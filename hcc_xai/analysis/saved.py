@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from hcc_xai.analysis.evidence import Evidence
-from hcc_xai.analysis.result import FORMAT, Flag
+from hcc_xai.analysis.facts import FORMAT, Flag
 from hcc_xai.errors import DataError
 from hcc_xai.language import words
-from hcc_xai.language.telling import Statement
+from hcc_xai.language.statement import Statement
 from hcc_xai.language.words import Words
 
 

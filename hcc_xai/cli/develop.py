@@ -16,13 +16,14 @@ from hcc_xai.errors import BundleError, DataError
 if TYPE_CHECKING:
     from hcc_xai.dataset.folder import Record
     from hcc_xai.model.network import NetworkConfig
-    from hcc_xai.training.loop import TrainConfig
+    from hcc_xai.training.recipe import TrainConfig
 
 
 def train(options: Namespace) -> int:
     """Train on a data folder: on all images, or without each of some folds and frame sizes."""
     from hcc_xai.dataset.folder import read_index
-    from hcc_xai.training.loop import TrainConfig, label_order
+    from hcc_xai.training.make_bundle import label_order
+    from hcc_xai.training.recipe import TrainConfig
 
     records = read_index(options.data)
     labels = tuple(options.labels.split(",")) if options.labels else label_order(records)
@@ -47,8 +48,8 @@ def _train_without(
     from tqdm import tqdm
 
     from hcc_xai.dataset.folder import image_path, leave_out
-    from hcc_xai.training.loop import make_bundle
     from hcc_xai.training.loop import train as trained
+    from hcc_xai.training.make_bundle import make_bundle
 
     mine, about, name = leave_out(records, part)
     out = options.out / name
@@ -105,7 +106,7 @@ def _recipe(path: Path) -> TrainConfig:
         DataError: the file holds no JSON object.
     """
     from hcc_xai.model.bundle import load_bundle
-    from hcc_xai.training.loop import TrainConfig
+    from hcc_xai.training.recipe import TrainConfig
 
     if path.is_dir():
         training = load_bundle(path).config.training
@@ -130,7 +131,8 @@ def _asked(recipe: TrainConfig, options: Namespace) -> TrainConfig:
 def tune(options: Namespace) -> int:
     """Search for a better recipe."""
     from hcc_xai.dataset.folder import read_index
-    from hcc_xai.training.loop import TrainConfig, label_order
+    from hcc_xai.training.make_bundle import label_order
+    from hcc_xai.training.recipe import TrainConfig
     from hcc_xai.training.tune import tune as tuned
 
     best = tuned(
@@ -194,8 +196,9 @@ def _commands(runs: str) -> tuple[str, ...]:
 
 def check_methods(options: Namespace) -> int:
     """How far each method of explanation can be trusted, out of fold."""
-    from hcc_xai.evaluation.evaluate import fold_bundles
-    from hcc_xai.evaluation.method_figures import markdown, measure, write
+    from hcc_xai.evaluation.method_figures import markdown, write
+    from hcc_xai.evaluation.method_rows import measure
+    from hcc_xai.evaluation.out_of_fold import fold_bundles
 
     rows = measure(
         fold_bundles(options.folds, options.out / "bundles"),
@@ -236,10 +239,10 @@ def _methods(asked: list[str] | None) -> tuple[str, ...]:
 
 def finish(options: Namespace) -> int:
     """Fit to a trained bundle what follows its weights."""
-    from hcc_xai.evaluation.evaluate import fold_bundles, stratum_bundles
     from hcc_xai.evaluation.finish import finish as finished
     from hcc_xai.evaluation.finish import fit_glass_box, fit_neighbours
     from hcc_xai.evaluation.gate_figures import screen
+    from hcc_xai.evaluation.out_of_fold import fold_bundles, stratum_bundles
 
     if options.kinds and not (options.data and options.folds):
         text = "the gate wants --data, --kinds and --folds together"
@@ -277,7 +280,7 @@ def bench(options: Namespace) -> int:
 
 def publish(options: Namespace) -> int:
     """Upload a bundle, or the whole Space, to the Hugging Face Hub."""
-    from hcc_xai.model.bundle import publish_bundle, publish_space
+    from hcc_xai.model.publish import publish_bundle, publish_space
 
     if options.space and not options.bundle:
         print(publish_space(_checkout(), options.space, private=options.private))

@@ -180,7 +180,7 @@ def audit(options: Namespace) -> int:
     from hcc_xai.auditing.audit import audit as audited
     from hcc_xai.auditing.table import read_table
     from hcc_xai.auditing.terms import worst_said
-    from hcc_xai.evaluation.evaluate import fold_bundles
+    from hcc_xai.evaluation.out_of_fold import fold_bundles
 
     options.out.mkdir(parents=True, exist_ok=True)
     analyzer = load(options.bundle)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import cv2
 import numpy as np
@@ -15,140 +16,111 @@ from hcc_xai.analysis.result import Analysis
 from hcc_xai.dataset.folder import LESION, Record, image_path, read_sector, read_truth
 from hcc_xai.dataset.scanner import frame_features
 from hcc_xai.errors import DataError
-from hcc_xai.evaluation.lesion_rule import STEPS
-from hcc_xai.imaging.frame import Frame, find_sector
-from hcc_xai.imaging.painting import Look, hidden_and_elsewhere, look_of, with_look
-from hcc_xai.imaging.read import read
+from hcc_xai.evaluation.changed import Looks, bare, other_looks, painted
+from hcc_xai.evaluation.row_type import STEPS, Part, Row, Shares
+from hcc_xai.explain.shares import shares
+from hcc_xai.findings.lesions import LEAST_PIXELS
 from hcc_xai.model.exact import KINDS
 from hcc_xai.stats import dice, iou, softmax
 
-_LEAST_PIXELS = 4  # a found part below that is no lesion, whatever its share (as in measure.py)
-Row = dict[str, Any]
 Mask = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class Changed:
+    """A picture of an image that was changed, for the network to answer again.
+
+    Attributes:
+        row: of the image; takes the answer up.
+        how: "bare", "hidden", "elsewhere" or "looks".
+        input: (S, S) float32, as the network takes it.
+    """
+
+    row: Row
+    how: str
+    input: NDArray[np.float32]
+
+
 def predict(
-    analyzer: Analyzer,
-    records: Sequence[Record],
-    data: str | Path,
-    *,
-    looks: Mapping[str, Sequence[Look]] | None = None,
+    analyzer: Analyzer, records: Sequence[Record], data: str | Path, *, looks: Looks | None = None
 ) -> list[Row]:
     """Rows of some images: two forwards, one for the answers and one for the pictures that were
     changed.
 
     Args:
+        analyzer: of a network that was trained without them.
+        records: the images.
+        data: the data folder.
         looks: frame size -> looks of its scanners (see `gather_looks`); each image is shown with
             three that are not of its own frame size.
+
+    Raises:
+        DataError: a picture, its mask and its sector are not of one size, or the sector is empty.
     """
     answers = analyzer.analyze([image_path(data, r.name) for r in records])
-    rows, inputs, owners = [], [], []
+    rows: list[Row] = []
+    changed: list[Changed] = []
     for record, answer in zip(records, answers, strict=True):
-        truth = read_truth(data, record.name)
-        sector = read_sector(data, record.name)
-        if truth.shape != answer.image.shape or sector.shape != answer.image.shape:
-            raise DataError(f"{record.name}: picture, mask and sector are not of one size")
-        if not sector.any():
-            raise DataError(f"{record.name}: its sector is empty")
-        rows.append(measure_answer(record, answer, truth, sector))
-        inputs.append(bare(answer))
-        owners.append((rows[-1], "bare"))
-        if rows[-1]["has_liver"]:
-            for key, picture in painted(answer, truth).items():
-                inputs.append(picture)
-                owners.append((rows[-1], key))
+        truth, sector = _outlines(record, answer, data)
+        row = measure_answer(record, answer, truth, sector)
+        rows.append(row)
+        changed.append(Changed(row, "bare", bare(answer)))
+        if row["has_liver"]:
+            for how, picture in painted(answer, truth).items():
+                changed.append(Changed(row, how, picture))
             for picture in other_looks(answer, truth, record, looks or {}):
-                inputs.append(picture)
-                owners.append((rows[-1], "looks"))
-    if inputs:
-        labels = analyzer.config.network.labels
-        logits = analyzer.forward(np.stack(inputs)).logits.astype(np.float64).tolist()
-        for (row, key), said in zip(owners, logits, strict=True):
-            chances = _chances(dict(zip(labels, said, strict=True)))
-            if key == "bare":
-                row[key] = chances
-            elif key == "looks":
-                stayed = max(chances, key=chances.__getitem__) == row["answer"]
-                row[key].append([chances[row["label"]], stayed])
-            else:
-                row[key] = chances[row["label"]]
+                changed.append(Changed(row, "looks", picture))
+    if changed:
+        _answer_again(analyzer, changed)
     return rows
 
 
-def bare(answer: Analysis) -> NDArray[np.float32]:
-    """The network's input with the whole sector painted over in its mean: of the scan only its
-    outline is left. (S, S)."""
-    grey, sector = answer.frame.to_network(answer.image.grey), answer.frame.network_sector
-    return np.where(sector, grey[sector].mean(), grey).astype(np.float32)
+def _outlines(record: Record, answer: Analysis, data: str | Path) -> tuple[NDArray[np.uint8], Mask]:
+    """The true outlines of an image: (H, W) of 0, 1 liver, 2 lesion, and its sector."""
+    truth, sector = read_truth(data, record.name), read_sector(data, record.name)
+    if truth.shape != answer.image.shape or sector.shape != answer.image.shape:
+        raise DataError(
+            "rows-sizes-differ",
+            "{name}: picture, mask and sector are not of one size",
+            name=record.name,
+        )
+    if not sector.any():
+        raise DataError("rows-empty-sector", "{name}: its sector is empty", name=record.name)
+    return truth, sector
 
 
-def gather_looks(
-    records: Sequence[Record], data: str | Path, size: int, *, each: int = 6
-) -> dict[str, list[Look]]:
-    """Looks of a few pictures of every frame size, chosen by a fixed seed. size: of the network's
-    input."""
-    found: dict[str, list[Look]] = {}
-    for stratum in sorted({r.stratum for r in records}):
-        mine = [r for r in records if r.stratum == stratum]
-        chosen = np.random.default_rng(0).permutation(len(mine))[:each]
-        for record in (mine[int(i)] for i in chosen):
-            image = read(image_path(data, record.name))
-            frame = Frame.around(find_sector(image.pixels), size=size)
-            found.setdefault(stratum, []).append(look_of(frame.to_network(image.grey)))
-    return found
-
-
-def other_looks(
-    answer: Analysis,
-    truth: NDArray[np.uint8],
-    record: Record,
-    looks: Mapping[str, Sequence[Look]],
-) -> list[NDArray[np.float32]]:
-    """Network inputs in which all but the true lesion and a ring around it has another scanner's
-    look: three, each (S, S), or none where there is no lesion or no other scanner."""
-    lesion = answer.frame.shrink_mask(truth == LESION)
-    lesion &= answer.frame.network_sector
-    others = [look for s, some in sorted(looks.items()) if s != record.stratum for look in some]
-    if not lesion.any() or not others:
-        return []
-    grey = answer.frame.to_network(answer.image.grey)
-    chosen = np.random.default_rng(sum(record.name.encode())).permutation(len(others))[:3]
-    return [with_look(grey, lesion, others[int(i)]) for i in chosen]
-
-
-def painted(answer: Analysis, truth: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Network inputs with the true lesion painted over ("hidden"), and with as much of the true
-    liver painted over elsewhere ("elsewhere"); without those that cannot be made. truth: (H, W) ->
-    (S, S) each."""
-    frame = answer.frame
-    lesion = frame.shrink_mask(truth == LESION)
-    liver = frame.shrink_mask(truth > 0) & ~lesion & frame.network_sector
-    lesion &= frame.network_sector
-    if not lesion.any():
-        return {}
-    return hidden_and_elsewhere(frame.to_network(answer.image.grey), lesion, liver)
+def _answer_again(analyzer: Analyzer, changed: Sequence[Changed]) -> None:
+    """Write into the rows what the network says of the changed pictures."""
+    labels = analyzer.config.network.labels
+    inputs = np.stack([one.input for one in changed])
+    logits = analyzer.forward(inputs).logits.astype(np.float64).tolist()
+    for one, values in zip(changed, logits, strict=True):
+        row, chances = one.row, _chances(dict(zip(labels, values, strict=True)))
+        chance = chances[row["label"]]
+        if one.how == "bare":
+            row["bare"] = chances
+        elif one.how == "looks":
+            stayed = max(chances, key=chances.__getitem__) == row["answer"]
+            row["looks"].append([chance, stayed])
+        elif one.how == "hidden":
+            row["hidden"] = chance
+        else:
+            row["elsewhere"] = chance
 
 
 def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], sector: Mask) -> Row:
-    """All that is measured of one answer, but what needs another forward. None where it has no
-    meaning.
+    """All that is measured of one answer, but what needs another forward.
 
-    Shares are of a map's positive part in the pixels of the file: lesion, liver (the rest of it),
-    rest of the sector, outside, by the true outlines; "truth" are the maps of the true label,
-    "answer" those of the answer. `bare`: probabilities of each label with the sector painted over.
-    `found`: [pixels, of these in the true lesion, mean probability]
-    of each part of the found lesion mask. `looks`: [probability of the true label, whether the
-    answer stayed] with each of three scanners' looks around the lesion.
+    Args:
+        record: of the image.
+        answer: of the network.
+        truth: (H, W) of 0, 1 liver, 2 lesion.
+        sector: (H, W), drawn by hand.
     """
     lesion, liver = truth == LESION, truth > 0
     has_liver = record.has_liver and bool((liver & ~lesion).any())
     masks, some = answer.masks, bool(lesion.any())
-    parts = {
-        "lesion": lesion,
-        "liver": liver & ~lesion,
-        "rest": sector & ~liver,
-        "outside": ~(sector | liver),
-    }
+    frame = frame_features(answer.image.grey, sector)
     heats = {
         whose: {kind: answer.heatmap(label, kind) for kind in KINDS}
         for whose, label in (("truth", record.label), ("answer", answer.label))
@@ -159,7 +131,11 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
         "fold": record.fold,
         "stratum": record.stratum,
         "group": record.group,
-        **frame_features(answer.image.grey, sector),
+        "width": frame["width"],
+        "height": frame["height"],
+        "brightness": frame["brightness"],
+        "sharpness": frame["sharpness"],
+        "sector_share": frame["sector_share"],
         "probabilities": _chances(answer.logits),
         "logits": answer.logits,
         "answer": answer.label,
@@ -173,10 +149,13 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
         "lesion_iou": iou(masks["lesion"], lesion) if some else None,
         "lesions": len(answer.lesions),
         "false_lesion": None if some else bool(answer.lesions),
-        "found": _found(answer, lesion),
+        "found": [list(part) for part in parts_of(answer, lesion)],
         "pixels": _pixels(answer, lesion),
         "sector_px": int(answer.sector.sum()),
-        "shares": {w: {k: _shares(h, parts) for k, h in maps.items()} for w, maps in heats.items()},
+        "shares": {
+            w: {k: _shares(h, lesion, liver, sector) for k, h in maps.items()}
+            for w, maps in heats.items()
+        },
         "pointing": {
             w: {k: _points(h, lesion) if some else None for k, h in maps.items()}
             for w, maps in heats.items()
@@ -201,7 +180,14 @@ def _pixels(answer: Analysis, lesion: Mask) -> list[list[int]]:
     return [np.histogram(chance[m], STEPS, (0, 1))[0].tolist() for m in parts]
 
 
-def _found(answer: Analysis, lesion: Mask) -> list[list[float]]:
+def parts_of(answer: Analysis, lesion: Mask) -> list[Part]:
+    """The parts of a picture in which the lesion's probability is over its threshold, without
+    specks of fewer pixels than a lesion has at least.
+
+    Args:
+        answer: of the network.
+        lesion: (H, W), the true lesion.
+    """
     chance = answer.mask_probabilities["lesion"]
     over = (chance > answer.config.mask_thresholds["lesion"]).astype(np.uint8)
     count, parts = cv2.connectedComponents(over, connectivity=8)
@@ -211,20 +197,21 @@ def _found(answer: Analysis, lesion: Mask) -> list[list[float]]:
         parts.ravel(), chance.ravel().astype(np.float64), minlength=count
     ) / np.maximum(sizes, 1)
     return [
-        [int(sizes[i]), int(inside[i]), round(float(chances[i]), 4)]
+        Part(int(sizes[i]), int(inside[i]), round(float(chances[i]), 4))
         for i in range(1, count)
-        if sizes[i] >= _LEAST_PIXELS
+        if sizes[i] >= LEAST_PIXELS
     ]
 
 
-def _shares(heat: NDArray[np.float32], parts: Mapping[str, Mask]) -> dict[str, float]:
-    """Shares of the positive part; all zero where there is none."""
-    positive = np.maximum(heat, 0).astype(np.float64)
-    total = positive.sum()
-    return {
-        name: float(positive[mask].sum() / total) if total > 0 else 0.0
-        for name, mask in parts.items()
+def _shares(heat: NDArray[np.float32], lesion: Mask, liver: Mask, sector: Mask) -> Shares:
+    """Where a map's positive part lies; all zero where there is none. (H, W) each."""
+    parts = {
+        "lesion": lesion,
+        "liver": liver & ~lesion,
+        "rest": sector & ~liver,
+        "outside": ~(sector | liver),
     }
+    return cast(Shares, shares(heat, parts))
 
 
 def _points(heat: NDArray[np.float32], lesion: Mask) -> bool:

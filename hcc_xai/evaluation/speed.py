@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,29 @@ from hcc_xai.phantoms.phantom import make, random_spec
 COLUMNS = ("forward_ms", "maps_ms", "analyze_ms", "two_pass_ms")
 
 
+class Times(TypedDict):
+    """Medians per image, in milliseconds, at one batch size.
+
+    `forward_ms`: the network alone. `maps_ms`: masks and both maps of every class at the network's
+    resolution. `analyze_ms`: from decoded pixels to JSON, with masks in the file's pixels and one
+    map drawn. `two_pass_ms`: pytorch-grad-cam's Grad-CAM++ (a forward and a backward, one class).
+    """
+
+    batch: int
+    forward_ms: float
+    maps_ms: float
+    analyze_ms: float
+    two_pass_ms: NotRequired[float]
+
+
+class Speed(TypedDict):
+    """What `bench` measured: the device's name, the threads, and a row a batch size."""
+
+    device: str
+    threads: int
+    rows: list[Times]
+
+
 def bench(
     analyzer: Analyzer,
     *,
@@ -29,23 +52,18 @@ def bench(
     repeats: int = 20,
     shape: tuple[int, int] = (768, 1024),
     two_pass: bool = True,
-) -> dict[str, Any]:
+) -> Speed:
     """Medians per image, in milliseconds, of interleaved runs.
 
     Args:
-        batches: batch sizes. repeats: runs of each, after two to warm up. shape: of the phantoms
-        that are analysed.
-        two_pass: also time pytorch-grad-cam's Grad-CAM++ (a forward and a backward, one class) on
-        the same network.
-
-    Returns:
-        {"device", "threads", "rows": [{"batch", "forward_ms", "maps_ms", "analyze_ms",
-        "two_pass_ms"}]}. forward: the network alone. maps: masks and both maps of every class at
-        the network's resolution. analyze: from decoded pixels to JSON, with masks in the file's
-        pixels and one map drawn.
+        analyzer: of the network.
+        batches: batch sizes.
+        repeats: runs of each, after two to warm up.
+        shape: (height, width) of the phantoms that are analysed, in pixels.
+        two_pass: also time pytorch-grad-cam's Grad-CAM++ on the same network.
     """
     pictures = [read(make(random_spec(seed, shape=shape)).pixels) for seed in range(max(batches))]
-    rows = []
+    rows: list[Times] = []
     for batch in batches:
         runs = _runs(analyzer, pictures[:batch], two_pass=two_pass)
         times: dict[str, list[float]] = {name: [] for name in runs}
@@ -57,7 +75,8 @@ def bench(
                     torch.cuda.synchronize()
                 if turn >= 2:
                     times[name].append((time.perf_counter() - start) * 1000 / batch)
-        rows.append({"batch": batch, **{name: round(median(t), 2) for name, t in times.items()}})
+        medians = {name: round(median(t), 2) for name, t in times.items()}
+        rows.append(cast(Times, {"batch": batch, **medians}))
     return {"device": str(analyzer.device), "threads": torch.get_num_threads(), "rows": rows}
 
 
@@ -111,7 +130,7 @@ def _two_pass(analyzer: Analyzer, x: Tensor) -> Callable[[], object]:
     return lambda: cam(input_tensor=x, targets=targets)
 
 
-def as_text(result: dict[str, Any]) -> str:
+def as_text(result: Speed) -> str:
     """The result as a table for people."""
     lines = [
         f"{result['device']}, {result['threads']} threads; milliseconds per image, medians",

@@ -1,19 +1,10 @@
-"""How a summary is shown: Markdown tables and a picture."""
+"""A summary as Markdown tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from hcc_xai.evaluation.summary import ProbeFigure, Summary
+from hcc_xai.stats import Figure
 
-import numpy as np
-
-from hcc_xai import stats
-from hcc_xai.dataset.scanner import frame_baseline
-from hcc_xai.evaluation.figures import Row, Table, moved_by_looks
-from hcc_xai.model.exact import KINDS
-
-Summary = Mapping[str, Any]
 _SIGNED = ("_change",)  # figures that can be negative, and show their sign
 _Group = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -121,39 +112,63 @@ _TABLE: tuple[_Group, ...] = (
 def table_markdown(summary: Summary) -> str:
     """All figures as Markdown tables: value, 95 % interval, n. Figures that have no meaning are
     left out."""
-    figures = summary["figures"]
-    parts = []
-    for title, rows in _TABLE:
-        lines = [
-            f"| {name} | {show(figures[key], signed=key.endswith(_SIGNED))} | {figures[key]['n']} |"
-            for key, name in rows
-            if figures.get(key, {}).get("value") is not None
-        ]
-        if lines:
-            parts.append(
-                "\n".join(
-                    [f"| {title} | value (95 % interval) | images |", "| --- | --- | --- |", *lines]
-                )
-            )
-    if any(row["auroc"] for row in summary["strata"]):
+    parts = [_figures_table(title, rows, summary.figures) for title, rows in _TABLE]
+    if any(row.auroc for row in summary.strata):
         parts.append(_strata_table(summary))
-    if summary.get("left_out"):
+    if summary.left_out:
         parts.append(_left_out_table(summary))
-    if summary.get("probe"):
-        parts.append(_probe_table(summary))
-    return "\n\n".join([*parts, _free_response_table(summary)]) + "\n"
+    if summary.probe:
+        parts.append(_probe_table(summary.probe))
+    return "\n\n".join([*filter(None, parts), _free_response_table(summary)]) + "\n"
+
+
+def interval(figure: Figure | None, *, signed: bool = False) -> str:
+    """A figure as the card shows it: "0.812 (0.790 to 0.834)", or a dash where there is no value.
+
+    Args:
+        figure: the figure, or None for none.
+        signed: whether a plus stands before a number over zero.
+    """
+    return "-" if figure is None else figure.text(signed=signed, missing="-")
+
+
+def counted(figure: Figure, *, digits: int = 3, missing: str = "no images") -> str:
+    """A figure with its images: "0.812 (0.790 to 0.834), n = 625".
+
+    Args:
+        figure: with its interval.
+        digits: how many stand after the decimal point.
+        missing: the text where there is no value.
+    """
+    if figure.value is None or figure.low is None or figure.high is None:
+        return missing
+    return f"{figure.text(digits=digits)}, n = {figure.n}"
+
+
+def _figures_table(
+    title: str, rows: tuple[tuple[str, str], ...], figures: dict[str, Figure]
+) -> str:
+    """One group of figures; nothing where none of them has a value."""
+    shown = [(name, key, figures[key]) for key, name in rows if key in figures]
+    lines = [
+        f"| {name} | {interval(figure, signed=key.endswith(_SIGNED))} | {figure.n} |"
+        for name, key, figure in shown
+        if figure.value is not None
+    ]
+    head = [f"| {title} | value (95 % interval) | images |", "| --- | --- | --- |"]
+    return "\n".join([*head, *lines]) if lines else ""
 
 
 def _strata_table(summary: Summary) -> str:
-    labels = summary["labels"]
+    labels = summary.labels
     lines = [
         f"| Frame size | {' | '.join(labels)} | AUROC malignant/benign | lesion size alone |",
         "| --- |" + " --- |" * (len(labels) + 2),
     ]
-    for row in summary["strata"]:
-        counts = " | ".join(str(row["classes"][label]) for label in labels)
-        both = " | ".join(show(row[k]) if row[k] else "-" for k in ("auroc", "size_auroc"))
-        lines.append(f"| {row['stratum']} | {counts} | {both} |")
+    for row in summary.strata:
+        counts = " | ".join(str(row.classes[label]) for label in labels)
+        both = f"{interval(row.auroc)} | {interval(row.size_auroc)}"
+        lines.append(f"| {row.stratum} | {counts} | {both} |")
     return "\n".join(lines)
 
 
@@ -163,7 +178,7 @@ def _left_out_table(summary: Summary) -> str:
         "auroc_within": "AUROC malignant/benign, within frame size",
         "accuracy": "accuracy",
         "log_loss": "log loss",
-        **{f"recall_{label}": f"{label} called so" for label in summary["labels"]},
+        **{f"recall_{label}": f"{label} called so" for label in summary.labels},
         "liver_dice": "liver Dice",
         "lesion_dice": "lesion Dice",
         "lesion_hit": "lesions hit",
@@ -172,27 +187,26 @@ def _left_out_table(summary: Summary) -> str:
         f"| Frame size left out of training | images | {' | '.join(names.values())} |",
         "| --- | --- |" + " --- |" * len(names),
     ]
-    nothing = {"value": None}
-    for row in summary["left_out"]:
+    for row in summary.left_out:
         cells = []
         for key in names:
-            unseen, seen = (row[w].get(key, nothing) for w in ("unseen", "seen"))
-            known = "" if seen["value"] is None else f" [{seen['value']:.3f} when seen]"
-            cells.append(show(unseen) + known)
-        title = row["stratum"] or "**all of these**"
-        lines.append(f"| {title} | {row['n']} | {' | '.join(cells)} |")
+            seen = row.seen.get(key)
+            known = "" if seen is None or seen.value is None else f" [{seen.value:.3f} when seen]"
+            cells.append(interval(row.unseen.get(key)) + known)
+        title = row.stratum or "**all of these**"
+        lines.append(f"| {title} | {row.n} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _probe_table(summary: Summary) -> str:
+def _probe_table(probe: dict[str, ProbeFigure]) -> str:
     lines = [
         "| Frame size told from the pooled features by a linear probe, within class "
         "| balanced accuracy | chance | images |",
         "| --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {name} | {show(row)} | {row['chance']:.3f} | {row['n']} |"
-        for name, row in summary["probe"].items()
+        f"| {name} | {interval(figure)} | {figure.chance:.3f} | {figure.n} |"
+        for name, figure in probe.items()
     ]
     return "\n".join(lines)
 
@@ -203,116 +217,8 @@ def _free_response_table(summary: Summary) -> str:
         "| false parts an image | normal images with a false lesion |",
         "| --- | --- | --- | --- | --- |",
     ]
-    lines += [
-        f"| {row['least_lesion_share']:g} | "
-        + " | ".join(
-            show(row[k]) for k in ("hit", "lesion_dice", "false_per_image", "false_lesion_normal")
-        )
-        + " |"
-        for row in summary["free_response"]
-    ]
+    for row in summary.free_response:
+        figures = (row.hit, row.lesion_dice, row.false_per_image, row.false_lesion_normal)
+        cells = " | ".join(map(interval, figures))
+        lines.append(f"| {row.least_lesion_share:g} | {cells} |")
     return "\n".join(lines)
-
-
-def show(figure: Mapping[str, Any], *, signed: bool = False) -> str:
-    """0.812 (0.790 to 0.834); with three digits, a dash where there is no value."""
-    if figure["value"] is None:
-        return "-"
-    sign = "+" if signed else ""
-    interval = (
-        ""
-        if figure["low"] is None
-        else f" ({figure['low']:{sign}.3f} to {figure['high']:{sign}.3f})"
-    )
-    return f"{figure['value']:{sign}.3f}{interval}"
-
-
-def pictures(rows: Sequence[Row], path: str | Path, summary: Summary) -> None:
-    """The figures as pictures, one PNG: ROC, lesion Dice, evidence, behaviour, and (from the
-    summary) free response, and malignant against benign on each frame size, seen in training and
-    not."""
-    from matplotlib.figure import Figure as Canvas
-
-    t = Table(rows, np.ones((1, len(rows))))
-    canvas = Canvas(figsize=(12, 7.2), layout="constrained")
-    axes = canvas.subplots(2, 3).ravel()
-    _draw_roc(axes[0], t)
-    dices = t.column("lesion_dice")
-    _draw_histogram(
-        axes[1], {x: dices[(t.truth == x) & ~np.isnan(dices)] for x in t.labels}, "lesion Dice"
-    )
-    shares = {k: t.column("shares", "truth", k, "lesion")[~np.isnan(dices)] for k in KINDS}
-    _draw_histogram(axes[2], shares, "share of the map in the true lesion")
-    points = summary["free_response_curve"]
-    axes[3].plot([p["false_per_image"] for p in points], [p["hit"] for p in points], marker=".")
-    axes[3].set(xlabel="false parts an image", ylabel="lesions hit", title="free response")
-    _draw_behaviour(axes[4], t)
-    _draw_strata(axes[5], summary)
-    for axis in axes:
-        if axis.get_legend_handles_labels()[0]:
-            axis.legend()
-    canvas.savefig(path, dpi=100)
-
-
-def _draw_roc(axis: Any, t: Table) -> None:
-    if not {"benign", "malignant"} <= set(t.labels):
-        return
-    kept = np.isin(t.truth, ("benign", "malignant"))
-    index = [t.labels.index(k) for k in ("benign", "malignant")]
-    scores = {"network": t.chances, "frame alone": frame_baseline(t.rows, t.labels)}
-    curves = {
-        k: v[:, index[1]] / np.maximum(v[:, index].sum(1), 1e-12)
-        for k, v in scores.items()
-        if v is not None
-    }
-    for name, score in {**curves, "lesion size alone": t.column("lesion_share")}.items():
-        axis.plot(*stats.roc(score[kept], t.truth[kept] == "malignant"), label=name)
-    axis.set(
-        xlabel="benign called malignant",
-        ylabel="malignant called malignant",
-        title="over all frame sizes",
-    )
-
-
-def _draw_histogram(axis: Any, values: Mapping[str, Any], title: str) -> None:
-    for name, some in values.items():
-        if len(some):
-            axis.hist(some, np.linspace(0, 1, 21).tolist(), histtype="step", label=name)
-    axis.set(xlabel=title, ylabel="images")
-
-
-def _draw_behaviour(axis: Any, t: Table) -> None:
-    """Share of the images whose true class's probability moves by at most x."""
-    before = t.chances[np.arange(len(t.rows)), t.index]
-    for name, change in (
-        ("lesion painted over", abs(t.column("hidden") - before)),
-        ("as much elsewhere", abs(t.column("elsewhere") - before)),
-        ("another scanner's look", moved_by_looks(t, before)),
-    ):
-        moved = np.sort(change[~np.isnan(change)])
-        if len(moved):
-            axis.plot(moved, np.arange(1, len(moved) + 1) / len(moved), label=name)
-    axis.set(xlabel="change of the true class's probability", ylabel="share of the images")
-
-
-def _draw_strata(axis: Any, summary: Summary) -> None:
-    """Malignant against benign on each frame size: intervals, when seen in training and when
-    not."""
-    named = {
-        "seen": {r["stratum"]: r["auroc"] for r in summary["strata"] if r["auroc"]},
-        "left out": {
-            r["stratum"]: r["unseen"].get("auroc_within")
-            for r in summary["left_out"]
-            if r["stratum"]
-        },
-    }
-    names = sorted(named["seen"])
-    for offset, (title, figures) in zip((-0.12, 0.12), named.items(), strict=True):
-        known = [(i, figures[n]) for i, n in enumerate(names) if figures.get(n, {}).get("low")]
-        if known:
-            values = np.array([[f["value"], f["low"], f["high"]] for _, f in known])
-            reach = np.array([values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]])
-            places = [i + offset for i, _ in known]
-            axis.errorbar(values[:, 0], places, xerr=reach, fmt="o", label=title)
-    axis.axvline(0.5, color="grey", linewidth=0.8)
-    axis.set(xlabel="AUROC malignant/benign", yticks=range(len(names)), yticklabels=names)

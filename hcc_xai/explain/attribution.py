@@ -38,14 +38,17 @@ class Task:
     """What is to be explained.
 
     Attributes:
-        maps: kind -> (K, h, w), the maps that came with the answer.
-        index, against: of the label, and of the one it is contrasted with or None.
-        input: (S, S) float32 as `Frame.to_network` makes it. network: the serving one, which is
-            only ever copied. layer: see `layers`.
-        seed: of whatever is random. progress: is told the share that is done, and may raise to
-            stop.
-        region: (h, w) bool at the shared map's resolution: the mean logit of the lesion's outline
-            there is explained, and not a grade.
+        maps: kind -> (K, h, w) float32, the maps of every grade that came with the answer.
+        index: index of the grade.
+        against: index of the grade that it is contrasted with; None for no contrast.
+        input: (S, S) float32, what the network saw, which `Frame.to_network` gives: 0 to 1 inside
+            the sector, -1 outside.
+        network: the network that serves; it is only ever copied.
+        layer: name of the layer that is explained; `layers` gives all names.
+        seed: of whatever is random.
+        progress: is told the share that is done, and may raise to stop.
+        region: (h, w) bool at the shared map's resolution; where it is given, the mean logit of
+            the lesion's outline there is explained, and not a grade.
     """
 
     maps: Mapping[str, Floats]
@@ -74,12 +77,12 @@ class Task:
 
     @property
     def picture(self) -> Tensor:
-        """(1, 1, S, S)."""
+        """The network's input as a batch of one, (1, 1, S, S) float32."""
         return torch.from_numpy(self.input)[None, None]
 
     @cached_property
     def blurred(self) -> Tensor:
-        """The picture without its detail, (1, 1, S, S); -1 outside the sector."""
+        """The picture without its detail, (1, 1, S, S) float32; -1 outside the sector."""
         return torch.from_numpy(blurred(self.input))[None, None]
 
 
@@ -91,19 +94,33 @@ def blurred(grey: Floats) -> Floats:
 
 
 def outline_layer(network: Network) -> str:
-    """Where an outline is explained unless told otherwise: the last layer at a sixteenth of the
-    input, which is past edges and not yet too coarse for a lesion."""
+    """Where an outline is explained unless told otherwise.
+
+    Args:
+        network: the one that drew the outline.
+
+    Returns:
+        Name of the last layer at a sixteenth of the input, which is past edges and not yet too
+        coarse for a lesion.
+    """
     info = _info(network)
     known = [n for n, r in zip(info.module_name(), info.reduction(), strict=True) if r <= 16]
     return str(known[-1])
 
 
 def layers(network: Network) -> dict[str, nn.Module | None]:
-    """Name -> module of the layers that can be explained, first to last; the shared map, whose
-    module a `_Score` holds, is the last."""
+    """The layers that can be explained.
+
+    Args:
+        network: the one whose answer is explained.
+
+    Returns:
+        Name -> module, first to last. The last is the shared map, "map"; it has no module of its
+        own in the network, so its value is None.
+    """
     names = _info(network).module_name()
-    found = {name: network.trunk.get_submodule(name) for name in names}
-    return {**found, SHARED: None}
+    modules = {name: network.trunk.get_submodule(name) for name in names}
+    return {**modules, SHARED: None}
 
 
 def _info(network: Network) -> Any:
@@ -175,8 +192,11 @@ class _Score(nn.Module):
 
 
 class _Chance(_Score):
-    """The same as a probability, of all labels or of the two: never below zero, so that a share of
-    it can be taken."""
+    """A private copy that says one probability of each picture. (B, 1, S, S) -> (B, 1).
+
+    It is the label's among all labels, or among the two that are contrasted. It is never below
+    zero, so that a share of it can be taken.
+    """
 
     def value(self, out: Outputs) -> Tensor:
         if self.task.against is not None or self.task.region is not None:
@@ -202,6 +222,13 @@ def cam(name: str, *, signed: bool = False) -> Callable[[Task], Floats]:
 
     Its raw map is taken, at the layer's resolution: the library's own call would stretch every map
     to 0 to 1, and what is strong in one picture could not be told from what is weak in another.
+
+    Args:
+        name: of a class of pytorch_grad_cam, like "GradCAM".
+        signed: keep what speaks against; it becomes 0 otherwise.
+
+    Returns:
+        A function of a `Task` that gives its map, (h, w) float32, at the layer's resolution.
     """
 
     def run(task: Task) -> Floats:
@@ -235,8 +262,8 @@ def cam(name: str, *, signed: bool = False) -> Callable[[Task], Floats]:
             raw = method.get_cam_image(
                 x, method.target_layers[0], targets, activations, grads, eigen_smooth=False
             )
-        found: Floats = np.asarray(raw[0], np.float32)
-        return found if signed else np.maximum(found, 0)
+        grid: Floats = np.asarray(raw[0], np.float32)
+        return grid if signed else np.maximum(grid, 0)
 
     return run
 
@@ -250,7 +277,14 @@ def _channels(task: Task) -> int:
 
 
 def integrated_gradients(task: Task) -> Floats:
-    """From blurred tissue to the picture; sums to the change of the score, nearly."""
+    """Gradients on the way from blurred tissue to the picture (Integrated Gradients).
+
+    Args:
+        task: what is explained.
+
+    Returns:
+        (S, S) float32, zero outside the sector; it sums to the change of the score, nearly.
+    """
     from captum.attr import IntegratedGradients
 
     steps = 32
@@ -258,7 +292,7 @@ def integrated_gradients(task: Task) -> Floats:
     return _pixels(
         score,
         IntegratedGradients(score).attribute(
-            _given(score, task.picture),
+            _with_gradient(score, task.picture),
             baselines=task.blurred.to(score.seen.device),
             n_steps=steps,
             internal_batch_size=_BATCH,
@@ -267,44 +301,65 @@ def integrated_gradients(task: Task) -> Floats:
 
 
 def smooth_grad(task: Task) -> Floats:
-    """The gradient's absolute value, mean over noisy copies."""
+    """The gradient's absolute value, mean over noisy copies of the picture (SmoothGrad).
+
+    Args:
+        task: what is explained.
+
+    Returns:
+        (S, S) float32, not negative, zero outside the sector.
+    """
     from captum.attr import NoiseTunnel, Saliency
 
     samples = 24
     score = _Score(task, passes=samples)
     with _seeded(task.seed):
-        found = NoiseTunnel(Saliency(score)).attribute(
-            _given(score, task.picture),
+        gradient = NoiseTunnel(Saliency(score)).attribute(
+            _with_gradient(score, task.picture),
             nt_type="smoothgrad",
             nt_samples=samples,
             nt_samples_batch_size=_BATCH,
             stdevs=0.1,
         )
-    return _pixels(score, found)
+    return _pixels(score, gradient)
 
 
 def gradient_shap(task: Task) -> Floats:
-    """Gradients at random places between blurred tissue and noisy copies of the picture."""
+    """Gradients at random places between blurred tissue and noisy copies of the picture.
+
+    Args:
+        task: what is explained.
+
+    Returns:
+        (S, S) float32, zero outside the sector.
+    """
     from captum.attr import GradientShap
 
     rounds = 4
     score = _Score(task, passes=rounds * _BATCH)
-    found = []
+    parts = []
     with _seeded(task.seed):
         for _ in range(rounds):  # all at once would be one large batch
-            found.append(
+            parts.append(
                 GradientShap(score).attribute(
-                    _given(score, task.picture),
+                    _with_gradient(score, task.picture),
                     baselines=task.blurred.to(score.seen.device),
                     n_samples=_BATCH,
                     stdevs=0.05,
                 )
             )
-    return _pixels(score, torch.stack(found).mean(0))
+    return _pixels(score, torch.stack(parts).mean(0))
 
 
 def occlusion(task: Task) -> Floats:
-    """How far the score falls when a square is blurred, mean over all squares that hold a pixel."""
+    """How far the score falls when a square is blurred.
+
+    Args:
+        task: what is explained.
+
+    Returns:
+        (S, S) float32, the mean over all squares that hold a pixel; zero outside the sector.
+    """
     from captum.attr import Occlusion
 
     side = task.input.shape[0]
@@ -312,25 +367,32 @@ def occlusion(task: Task) -> Floats:
     count = -(-(side - square) // step) + 1
     score = _Score(task, passes=1 + count * count)
     with torch.no_grad():
-        found = Occlusion(score).attribute(
+        falls = Occlusion(score).attribute(
             task.picture.to(score.seen.device),
             sliding_window_shapes=(1, square, square),
             strides=(1, step, step),
             baselines=task.blurred.to(score.seen.device),
             perturbations_per_eval=_BATCH,
         )
-    return _pixels(score, found)
+    return _pixels(score, falls)
 
 
 def kernel_shap(task: Task) -> Floats:
-    """Shapley values of superpixels (SLIC within the sector), spread over their pixels."""
+    """Shapley values of superpixels, each spread evenly over its pixels (Kernel SHAP).
+
+    Args:
+        task: what is explained.
+
+    Returns:
+        (S, S) float32, zero outside the sector.
+    """
     from captum.attr import KernelShap
 
     samples = 300
     cells = superpixels(task.input)
     score = _Score(task, passes=samples + 2)
     with _seeded(task.seed), torch.no_grad():
-        found = KernelShap(score).attribute(
+        shares = KernelShap(score).attribute(
             task.picture.to(score.seen.device),
             baselines=task.blurred.to(score.seen.device),
             feature_mask=torch.from_numpy(cells)[None, None].to(score.seen.device),
@@ -338,30 +400,38 @@ def kernel_shap(task: Task) -> Floats:
             perturbations_per_eval=_BATCH,
         )
     sizes = np.bincount(cells.ravel()).astype(np.float32)[cells]
-    spread: Floats = _pixels(score, found) / sizes
+    spread: Floats = _pixels(score, shares) / sizes
     return spread
 
 
 def superpixels(grey: Floats, *, wanted: int = 60) -> NDArray[np.int64]:
-    """Parts of the sector that are alike (SLIC, Achanta et al. 2012). (S, S), -1 outside -> (S, S)
-    of 0, 1, ...; what is outside the sector belongs to part 0."""
+    """Parts of the sector within which pixels are alike (SLIC, Achanta et al. 2012).
+
+    Args:
+        grey: (S, S) float32, 0 to 1 inside the sector, -1 outside.
+        wanted: about how many parts.
+
+    Returns:
+        (S, S) int64, the number of each pixel's part: 0, 1, ...; what is outside the sector belongs
+        to part 0.
+    """
     from skimage.segmentation import slic
 
     inside = grey >= 0
     smooth = cv2.GaussianBlur(np.clip(grey, 0, 1), (0, 0), 2.0)
-    found = slic(
+    numbers = slic(
         smooth, n_segments=wanted, compactness=0.1, mask=inside, channel_axis=None, start_label=1
     )
-    names = np.unique(found[inside])
-    cells: NDArray[np.int64] = np.searchsorted(names, found).astype(np.int64)
+    used = np.unique(numbers[inside])
+    cells: NDArray[np.int64] = np.searchsorted(used, numbers).astype(np.int64)
     return np.where(inside, cells, 0)
 
 
-def _given(score: _Score, x: Tensor) -> Tensor:
+def _with_gradient(score: _Score, x: Tensor) -> Tensor:
     return x.to(score.seen.device).requires_grad_()
 
 
-def _pixels(score: _Score, found: Tensor) -> Floats:
+def _pixels(score: _Score, values: Tensor) -> Floats:
     """(1, 1, S, S) -> (S, S), zero outside the sector."""
-    inside = torch.where(score.seen, found, 0.0)
+    inside = torch.where(score.seen, values, 0.0)
     return np.asarray(inside[0, 0].detach().cpu().numpy(), np.float32)

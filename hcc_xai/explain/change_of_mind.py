@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,18 @@ _MOST = 12  # regions; an answer that stands that long does not hang on a few
 
 @dataclass(frozen=True, eq=False)
 class ChangeOfMind:
-    """What was found.
+    """The regions that were painted over, and what the answer was before and after.
 
     Attributes:
-        regions: (S, S) bool in the network's square, what was painted over. count: of regions.
-        share: of the sector. label: the answer before, index of the grade. before, after: its
-        probability. answer: index of the most probable grade after. exact: whether no smaller set
-        exists; otherwise none of the regions can be given back.
+        regions: (S, S) bool in the network's square, what was painted over.
+        count: how many regions that are.
+        share: their share of the sector, 0 to 1.
+        label: index of the grade that was the answer before.
+        before: its probability before, 0 to 1.
+        after: its probability after, 0 to 1.
+        answer: index of the most probable grade after.
+        exact: whether no smaller set of regions changes the answer. Where it is False a smaller set
+            may exist, but none of these regions can be given back without losing the change.
     """
 
     regions: Mask
@@ -42,9 +46,11 @@ class ChangeOfMind:
 
     @property
     def changed(self) -> bool:
+        """Whether another grade became the answer."""
         return self.answer != self.label
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float]:
+        """The numbers and the yes-or-no values; no pixels."""
         names = ("count", "share", "before", "after", "exact", "changed")
         return {name: getattr(self, name) for name in names}
 
@@ -63,11 +69,15 @@ def change_of_mind(
     strongest are taken one after another and given back where the answer stays changed.
 
     Args:
-        grey: (S, S), -1 outside the sector. tissue: (S, S) bool, where speckle may be copied from.
+        predict: gives the probability of every grade of a batch of pictures,
+            (N, S, S) -> (N, K).
+        grey: (S, S) float32, 0 to 1 inside the sector, -1 outside.
+        tissue: (S, S) bool, where speckle may be copied from.
         progress: is told the share that is done, and may raise to stop.
 
     Returns:
-        Where nothing changes the answer: the twelve strongest regions, `changed` False.
+        The regions and what they change. Where nothing changes the answer: the twelve strongest
+        regions, with `changed` False.
     """
     cells, inside = superpixels(grey, wanted=_REGIONS), grey >= 0
     names = np.unique(cells[inside])
@@ -75,11 +85,11 @@ def change_of_mind(
     label = int(start.argmax())
 
     def without(sets: Sequence[tuple[int, ...]]) -> NDArray[np.float64]:
-        made = []
+        pictures = []
         for chosen in sets:
             hole = np.isin(cells, chosen) & inside
-            made.append(paint_over(grey, hole, tissue=tissue & ~hole))
-        return predict(np.stack(made))
+            pictures.append(paint_over(grey, hole, tissue=tissue & ~hole))
+        return predict(np.stack(pictures))
 
     def result(chosen: tuple[int, ...], chances: NDArray[np.float64], exact: bool) -> ChangeOfMind:
         hole = np.isin(cells, chosen) & inside
@@ -116,12 +126,12 @@ def change_of_mind(
     changed = np.flatnonzero(chances.argmax(1) != label)
     if not len(changed):
         return result(chosen, chances[-1], exact=False)
-    kept, last = list(growing[int(changed[0])]), chances[int(changed[0])]
-    for name in list(kept):
-        fewer = tuple(n for n in kept if n != name)
+    needed, last = list(growing[int(changed[0])]), chances[int(changed[0])]
+    for name in list(needed):
+        fewer = tuple(n for n in needed if n != name)
         if fewer:
             again = without([fewer])[0]
             if again.argmax() != label:
-                kept, last = list(fewer), again
+                needed, last = list(fewer), again
     progress(1.0)
-    return result(tuple(kept), last, exact=False)
+    return result(tuple(needed), last, exact=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +29,18 @@ class Faithfulness:
     """How an answer follows a map.
 
     Attributes:
-        label: whose probability is watched. steps: share of the sector that is hidden or shown.
-        deletion: probability when the map's highest places are hidden first (Petsiuk et al. 2018;
-            low is good). insertion: when they are shown first, on blurred tissue (high is good).
-        deletion_auc, insertion_auc: areas under both, over the steps.
-        random_deletion, random_insertion: the same curves, mean over random maps as smooth as this.
-        better_than: share of the random maps, and of their negatives, that score less; NaN where
-            none was tried.
+        label: whose probability is watched.
+        steps: shares of the sector that are hidden or shown, from 0 to 1.
+        deletion: probability at each step when the map's highest places are hidden first (Petsiuk
+            et al. 2018; low is good).
+        insertion: probability at each step when the map's highest places are shown first, on
+            blurred tissue (high is good).
+        deletion_auc: area under `deletion` over the steps, 0 to 1.
+        insertion_auc: area under `insertion` over the steps, 0 to 1.
+        random_deletion: deletion of random maps that are as smooth as this one, mean at each step.
+        random_insertion: insertion of these random maps, mean at each step.
+        better_than: share of the random maps, and of their negatives, that score less, 0 to 1; NaN
+            where none was tried.
         road: how much more the probability is with the map's lowest places filled from their rims
             than with its highest, halved, mean over a tenth to three tenths of the sector (Rong et
             al. 2022; high is good, a random map reaches 0).
@@ -65,7 +69,7 @@ class Faithfulness:
 
     @property
     def random_tenth(self) -> float:
-        """The same with a random tenth hidden."""
+        """The probability with a random tenth of the sector hidden."""
         return self.random_deletion[_TENTH]
 
     @property
@@ -79,7 +83,8 @@ class Faithfulness:
         """Whether the map does better than all random ones but, at most, a tenth of them."""
         return self.better_than >= 0.9
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Each attribute by its name, and `score` and `holds`."""
         curves = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
         return {**curves, "score": self.score, "holds": self.holds}
 
@@ -98,8 +103,12 @@ def check(
     """Deletion and insertion of a map and of random ones, and ROAD.
 
     Args:
-        predict: the probability that is watched. grey, blurred: (S, S), -1 outside the sector.
-        heat: (S, S); what speaks against does not count. seed: of the random maps and of ties.
+        predict: gives the probability that is watched of a batch of pictures, (N, S, S) -> (N,).
+        grey: (S, S) float32, the picture; -1 outside the sector.
+        blurred: (S, S) float32, the picture without its detail; -1 outside the sector.
+        heat: (S, S) float32, the map; what speaks against, below 0, does not count.
+        label: whose probability is watched, for the result.
+        seed: of the random maps and of ties.
         random: how many random maps.
         progress: is told the share that is done, and may raise to stop.
 
@@ -118,23 +127,23 @@ def check(
     heat = np.where(inside, np.maximum(heat, 0), 0).astype(np.float32)
     maps = [heat, *(surrogate(heat, rng) for _ in range(random))]
     ends = predict(np.stack([grey, blurred]))
-    found = []
+    curves = []
     for number, one in enumerate(maps, 1):
         masks = [_highest(one, inside, share, rng) for share in STEPS[1:-1]]
         hidden = [np.where(mask, blurred, grey) for mask in masks]
         shown = [np.where(mask, grey, blurred) for mask in masks]
         middle = predict(np.stack(hidden + shown)).tolist()
         half = len(masks)
-        found.append(
+        curves.append(
             (
                 (float(ends[0]), *middle[:half], float(ends[1])),
                 (float(ends[1]), *middle[half:], float(ends[0])),
             )
         )
         progress(number / len(maps))
-    gains = [area(STEPS, up) - area(STEPS, down) for down, up in found]
-    deletion, insertion = found[0]
-    chance = np.mean(found[1:], axis=0) if random else np.full((2, len(STEPS)), np.nan)
+    gains = [area(STEPS, up) - area(STEPS, down) for down, up in curves]
+    deletion, insertion = curves[0]
+    chance = np.mean(curves[1:], axis=0) if random else np.full((2, len(STEPS)), np.nan)
     beaten = [sign * gain < gains[0] for gain in gains[1:] for sign in (-1, 1)]
     return Faithfulness(
         label,
@@ -156,8 +165,8 @@ def _road(predict: Predict, grey: Floats, heat: Floats, seed: int) -> float:
     for sign in (-1, 1):  # the lowest first
         for share in ROAD:
             hidden = _highest(sign * heat, inside, share, rng)
-            made = np.where(inside, _from_the_rim(whole, hidden, rng).clip(0, 1), -1)
-            filled.append(made.astype(np.float32))
+            picture = np.where(inside, _from_the_rim(whole, hidden, rng).clip(0, 1), -1)
+            filled.append(picture.astype(np.float32))
     chances = predict(np.stack(filled)).reshape(2, len(ROAD))
     return float((chances[0] - chances[1]).mean() / 2)
 
@@ -173,10 +182,10 @@ def _from_the_rim(
 
     shown = (~hidden).astype(np.float32)
     left, right = NoisyLinearImputer.setup_sparse_system(shown, grey[None], neighbors_weights)
-    found = grey.astype(np.float64)
+    filled = grey.astype(np.float64)
     noise = _NOISE * rng.standard_normal(int(hidden.sum()))
-    found[hidden] = spsolve(csc_matrix(left), right).ravel() + noise
-    return found
+    filled[hidden] = spsolve(csc_matrix(left), right).ravel() + noise
+    return filled
 
 
 def _extended(grey: Floats) -> Floats:
@@ -185,22 +194,35 @@ def _extended(grey: Floats) -> Floats:
     from scipy.ndimage import distance_transform_edt
 
     rows, cols = distance_transform_edt(grey < 0, return_distances=False, return_indices=True)
-    found: Floats = grey[rows, cols]
-    return found
+    whole: Floats = grey[rows, cols]
+    return whole
 
 
 def area(steps: Sequence[float], values: Sequence[float]) -> float:
-    """Under a curve, by the trapezoidal rule."""
+    """The area under a curve, by the trapezoidal rule.
+
+    Args:
+        steps: where the curve is known, ascending.
+        values: its value at each step.
+    """
     return float(np.trapezoid(values, steps))
 
 
 def surrogate(heat: Floats, rng: np.random.Generator) -> Floats:
-    """A random map with the same power spectrum: the phases of noise (Theiler et al. 1992)."""
+    """A random map with the power spectrum of another: the phases of noise (Theiler et al. 1992).
+
+    Args:
+        heat: (S, S) float32, the map.
+        rng: where the noise is drawn from.
+
+    Returns:
+        (S, S) float32.
+    """
     noise = np.fft.rfft2(rng.normal(size=heat.shape))
     phases = noise / np.maximum(abs(noise), 1e-12)
     spread = np.fft.irfft2(abs(np.fft.rfft2(heat)) * phases, s=heat.shape)
-    found: Floats = spread.astype(np.float32)
-    return found
+    random: Floats = spread.astype(np.float32)
+    return random
 
 
 def _highest(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +23,19 @@ class Explanation:
     """One map of one picture.
 
     Attributes:
-        map: (H, W) float32 in the pixels of the file, raw, zero outside the sector.
-        method, label: names. against: the label it was contrasted with, or None. layer: of the
-        network.
-        scale: the value drawn as full strength on the absolute scale of the bundle, or of this map.
-        seconds: time taken. score: insertion less deletion (see `faithfulness`), -1 to 1, where it
-        was asked for, else None.
-        resolution: rows and columns of the map before it was brought to the file's pixels; it
-        covers the network's square.
+        map: (H, W) float32 in the pixels of the file, in the method's own unit, zero outside the
+            sector.
+        method: name of the method, a key of `METHODS`.
+        label: the grade that is explained.
+        against: the grade that it is contrasted with; None for no contrast.
+        layer: name of the network's layer that is explained.
+        scale: the value that is drawn at full strength: the bundle's for the method, or the map's
+            own largest.
+        seconds: time taken.
+        score: insertion less deletion, -1 to 1, which `Faithfulness.score` explains; None where it
+            was not asked for.
+        resolution: rows and columns of the map before it was brought to the file's pixels, when it
+            covered the network's square.
     """
 
     map: NDArray[np.float32]
@@ -46,10 +50,11 @@ class Explanation:
 
     @property
     def signed(self) -> bool:
-        """Whether it says what speaks against, too."""
+        """Whether the map says what speaks against the label, too."""
         return METHODS[self.method].signed
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Everything but the map's pixels, and its largest and smallest value."""
         return {
             "method": self.method,
             "label": self.label,
@@ -66,12 +71,15 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class OutlineExplanation(Explanation):
-    """Why a place is outlined as lesion, or why not; `map` says what speaks for it (and, where
-    nothing is outlined, against it), `label` is "lesion".
+    """Why a place is outlined as lesion, or why not.
+
+    `map` says what speaks for it (and, where nothing is outlined, against it); `label` is "lesion".
 
     Attributes:
-        point: (row, column) in pixels of the file. lesion: number of the lesion there, from 1, or
-        None. probability: of lesion at the point. threshold: above which it would be outlined.
+        point: (row, column) in pixels of the file.
+        lesion: number of the lesion there, from 1; None where nothing is outlined.
+        probability: of lesion at the point, 0 to 1.
+        threshold: probability above which it would be outlined, 0 to 1.
     """
 
     point: tuple[int, int] = (0, 0)
@@ -90,7 +98,11 @@ class OutlineExplanation(Explanation):
         return float(np.maximum(-self.map, 0).sum()) / total if total > 0 else 0.0
 
     def sentence(self, language: str = "en") -> str:
-        """What it says, in plain words."""
+        """What it says, in plain words.
+
+        Args:
+            language: "en" or "es".
+        """
         values = {
             "lesion": self.lesion,
             "chance": words.number(self.probability, language),
@@ -103,7 +115,8 @@ class OutlineExplanation(Explanation):
         dropped = self.probability > self.threshold
         return words.say("outline-dropped" if dropped else "outline-why-not", language, **values)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Everything but the map's pixels, and the sentence in every language."""
         return {
             **super().to_dict(),
             "point": list(self.point),
@@ -120,10 +133,13 @@ class Method:
     """A way to explain.
 
     Attributes:
-        function: a `Task` -> a map of any resolution that covers the network's square.
-        title: for people. seconds_hint: on two CPU cores, for the bundle that ships.
+        function: gives the map of a `Task`, (h, w) float32 of any resolution; it covers the
+            network's square.
+        title: its name for people.
+        seconds_hint: about how long it takes on two CPU cores, for the bundle that ships, seconds.
         paper: what to cite.
-        signed: whether it says what speaks against, too. layered: whether it explains any layer.
+        signed: whether its map says what speaks against, too.
+        layered: whether it can explain any layer.
         immediate: whether its map came with the answer already.
     """
 
@@ -140,14 +156,14 @@ def _grad_cam_pp(task: Task) -> Floats:
     if task.layer != SHARED:
         return attribution.cam("GradCAMPlusPlus")(task)
     cam = task.maps["grad-cam++"]
-    found: Floats = cam[task.index]
-    return found if task.against is None else np.maximum(found - cam[task.against], 0)
+    grid: Floats = cam[task.index]
+    return grid if task.against is None else np.maximum(grid - cam[task.against], 0)
 
 
 def _contribution(task: Task) -> Floats:
     exact = task.maps["contribution"]
-    found: Floats = exact[task.index]
-    return found if task.against is None else found - exact[task.against]
+    grid: Floats = exact[task.index]
+    return grid if task.against is None else grid - exact[task.against]
 
 
 METHODS: dict[str, Method] = {
@@ -248,10 +264,13 @@ METHODS: dict[str, Method] = {
 
 
 def method_named(name: str) -> Method:
-    """The method of that name.
+    """The method of a name.
+
+    Args:
+        name: a key of `METHODS`.
 
     Raises:
-        ArgumentError: names the known ones.
+        ArgumentError: there is none; the sentence names the known ones.
     """
     if name not in METHODS:
         raise unknown("method", name, METHODS)
@@ -259,14 +278,30 @@ def method_named(name: str) -> Method:
 
 
 def outline(task: Task) -> Floats:
-    """What the outline at the task's region rests on: Seg-Grad-CAM (Vinogradova et al. 2020, doi
-    10.1609/aaai.v34i10.7244)."""
+    """What the outline at the task's region rests on: Seg-Grad-CAM.
+
+    Vinogradova et al. 2020, doi 10.1609/aaai.v34i10.7244.
+
+    Args:
+        task: what is explained; it has a region.
+
+    Returns:
+        (h, w) float32, not negative, at the layer's resolution.
+    """
     return attribution.cam("GradCAM")(task)
 
 
 def no_outline(task: Task) -> Floats:
-    """What speaks for and against an outline there: gradient times activation, signed
-    (Seg-HiRes-CAM, Hasany et al. 2023, arXiv 2309.14889)."""
+    """What speaks for and against an outline at the task's region: Seg-HiRes-CAM.
+
+    It is gradient times activation, signed (Hasany et al. 2023, arXiv 2309.14889).
+
+    Args:
+        task: what is explained; it has a region.
+
+    Returns:
+        (h, w) float32, below 0 where it speaks against, at the layer's resolution.
+    """
     return attribution.cam("HiResCAM", signed=True)(task)
 
 
@@ -274,7 +309,8 @@ def agreement(maps: Sequence[NDArray[np.float32]], sector: NDArray[np.bool_]) ->
     """How alike maps order the places of the sector: Spearman's rank correlation.
 
     Args:
-        maps: M of (H, W). sector: (H, W).
+        maps: M maps, (H, W) float32 each.
+        sector: (H, W) bool, what was scanned.
 
     Returns:
         (M, M) float32, -1 to 1; NaN where a map is the same everywhere.
@@ -287,5 +323,5 @@ def agreement(maps: Sequence[NDArray[np.float32]], sector: NDArray[np.bool_]) ->
     ranks -= ranks.mean(1, keepdims=True)
     lengths = np.linalg.norm(ranks, axis=1)
     with np.errstate(invalid="ignore"):
-        found: Floats = ((ranks @ ranks.T) / np.outer(lengths, lengths)).astype(np.float32)
-    return found
+        alike: Floats = ((ranks @ ranks.T) / np.outer(lengths, lengths)).astype(np.float32)
+    return alike

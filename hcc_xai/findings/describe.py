@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
@@ -33,9 +32,10 @@ class Descriptor:
     """One word of a description.
 
     Attributes:
-        name: what is described. value: the number behind the word, None where it cannot be
-        measured. unit: "dB", "mm", "px" or "" (a share). word: the field's term in English, ""
-        where the value says it all.
+        name: what is described, like "echogenicity"; `describe` lists all.
+        value: the number behind the word, in `unit`; None where it cannot be measured.
+        unit: "dB", "mm", "px", or "" for a share or a ratio.
+        word: the field's term in English; "" where the value says it all.
     """
 
     name: str
@@ -44,10 +44,15 @@ class Descriptor:
     word: str
 
     def said(self, language: str = "en") -> str:
-        """The word as a reader of that language writes it."""
+        """The word as a reader of that language writes it.
+
+        Args:
+            language: "en" or "es".
+        """
         return words.term(self.word, language) if self.word else ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str | float | None]:
+        """Each attribute by its name."""
         return {"name": self.name, "value": self.value, "unit": self.unit, "word": self.word}
 
 
@@ -55,16 +60,25 @@ def describe(grey: Grey, sector: Mask, liver: Mask, lesion: Lesion) -> tuple[Des
     """What a radiologist would write of a lesion.
 
     Args:
-        grey: (H, W), 0 to 1. sector, liver: (H, W) bool; the liver includes the lesion.
-        lesion: as `Analysis.lesions` has it.
+        grey: (H, W) float32, grey levels from 0 to 1, in the pixels of the file.
+        sector: (H, W) bool, what was scanned.
+        liver: (H, W) bool, the liver with the lesion in it.
+        lesion: the lesion, which `find_lesions` gives.
 
     Returns:
-        echogenicity (level against the liver around it), homogeneity (its spread against the
-        liver's), margin (width over which the level changes, share of the diameter), halo (how far
-        a rim is darker than both sides), shape (share of its convex hull), roundness (width over
-        diameter), posterior (level behind it against both sides of that), size, depth, capsule
-        (distance to the liver's edge), and vessel (distance to the nearest dark channel in the
-        liver, which is what a vessel looks like; None where there is none to be seen).
+        One descriptor of each name, in this order:
+        echogenicity: level of the lesion less that of the liver around it, dB.
+        homogeneity: spread of its level over that of the liver's, a ratio.
+        margin: width over which the level changes, as a share of the diameter.
+        halo: how far a rim is darker than both sides of it, dB; 0 where it is not.
+        shape: its share of its convex hull.
+        roundness: its width over its diameter.
+        posterior: level behind it less that on both sides of there, dB.
+        size: its diameter, mm or pixels.
+        depth: from the transducer's face to its nearest edge, mm or pixels.
+        capsule: distance to the liver's edge, mm or pixels.
+        vessel: distance to the nearest dark channel in the liver, which is what a vessel looks
+            like, mm or pixels; None where none is seen.
     """
     scene = _Scene(grey, sector, liver, lesion)
     unit = "px" if lesion.diameter_mm is None else "mm"
@@ -249,17 +263,17 @@ class _Scene:
         count, parts, stats, _ = cv2.connectedComponentsWithStats(
             (dark & (edge > 0)).astype(np.uint8)
         )
-        found = []
+        distances = []
         for index in range(1, count):
             area = int(stats[index, cv2.CC_STAT_AREA])
             mine = parts == index
             thick = 2 * float(cv2.distanceTransform(mine.astype(np.uint8), cv2.DIST_L2, 5).max())
             if area >= _LEAST and area > 3 * thick**2:  # a channel three times as long as wide
-                found.append(float(self.distance[mine].min()))
-        return min(found, default=None)
+                distances.append(float(self.distance[mine].min()))
+        return min(distances, default=None)
 
 
-def _flat_std(values: NDArray[Any], mask: Mask) -> float:
+def _flat_std(values: Grey, mask: Mask) -> float:
     """Standard deviation without a linear slope: gain that changes with depth is no texture."""
     rows, cols = np.nonzero(mask)
     plane = np.column_stack([np.ones(len(rows)), rows, cols]).astype(np.float64)

@@ -3,6 +3,7 @@ spacing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from hcc_xai.findings.outlines import Outlines
 
 Interval = tuple[float, float]
+SpacingAt = Callable[[float, float], tuple[float, float] | None]
 Mask = NDArray[np.bool_]
+LEAST_PIXELS = 4  # a part of fewer is no lesion, whatever its share of the sector
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +24,34 @@ class Lesion:
     """One lesion.
 
     Attributes:
-        mask: (H, W) bool. outline: (N, 2) int32 of (row, column), closed.
+        mask: (H, W) bool, in the pixels of the file.
+        outline: (N, 2) int32, (row, column) of its edge pixels; the last is beside the first.
         confidence: the chance that it is a lesion at all, 0 to 1; the mean lesion probability
-        inside the mask where the bundle holds no calibration.
-        inner, outer: (H, W) bool, surely lesion, and surely all of it (the bundle's card says how
-        surely); None where the bundle draws no such lines. The inner one may be empty.
-        diameter_px, width_px: longest caliper distance, and the extent across it. area_px: pixels.
-        depth_px: from the lesion's nearest edge to the top edge of the sector (the transducer's
-        face).
-        ..._mm: the same in millimetres, or None where the spacing is not known.
-        ..._interval: the same of the inner and of the outer mask, lower first; None without them.
+            inside the mask where the bundle holds no calibration.
+        diameter_px: longest distance between two points of it, pixels.
+        width_px: extent across the diameter, pixels.
+        area_px: its number of pixels.
+        depth_px: from its nearest edge to the top edge of the sector (the transducer's face),
+            pixels.
+        inner: (H, W) bool, what is surely lesion (the bundle's card says how surely); it may be
+            empty. None where the bundle draws no such line.
+        outer: (H, W) bool, what surely holds all of the lesion; None where the bundle draws no such
+            line.
+        diameter_px_interval: diameter of the inner and of the outer mask, pixels, the lower first;
+            None without these masks.
+        width_px_interval: width of the inner and of the outer mask, pixels, the lower first.
+        area_px_interval: area of the inner and of the outer mask, pixels, the lower first.
+        depth_px_interval: depth of the inner and of the outer mask, pixels, the lower first.
+        diameter_mm: diameter in mm; None where the picture states no spacing.
+        width_mm: width in mm; None where the picture states no spacing.
+        area_mm2: area in square millimetres; None where the picture states no spacing.
+        depth_mm: depth in mm; None where the picture states no spacing.
+        diameter_mm_interval: diameter of the inner and of the outer mask, mm, the lower first; None
+            without these masks or the spacing.
+        width_mm_interval: width of the inner and of the outer mask, mm, the lower first.
+        area_mm2_interval: area of the inner and of the outer mask, square millimetres, the lower
+            first.
+        depth_mm_interval: depth of the inner and of the outer mask, mm, the lower first.
     """
 
     mask: NDArray[np.bool_]
@@ -55,7 +76,7 @@ class Lesion:
     area_mm2_interval: Interval | None = None
     depth_mm_interval: Interval | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """All numbers, and the centre as (row, column); no pixels."""
         skipped = ("mask", "outline", "inner", "outer")
         numbers = {k: getattr(self, k) for k in self.__dataclass_fields__ if k not in skipped}
@@ -70,16 +91,18 @@ def find_lesions(
     *,
     least_share: float = 0.0,
     outlines: Outlines | None = None,
-    spacing_at: Any = None,
+    spacing_at: SpacingAt | None = None,
 ) -> tuple[Lesion, ...]:
     """The lesions of a mask, largest first.
 
     Args:
-        logits, mask, sector: (H, W); of the lesion's probability, where it is over its threshold,
-        the scan.
-        least_share: parts smaller than this share of the sector are specks and left out.
+        logits: (H, W) float32, logit of the lesion's probability, in the pixels of the file.
+        mask: (H, W) bool, where that probability is over its threshold.
+        sector: (H, W) bool, what was scanned.
+        least_share: parts smaller than this share of the sector, 0 to 1, are specks and left out.
         outlines: says which parts are sure enough, and what their confidence is.
-        spacing_at: function of (row, column) giving (mm per row, mm per column) or None.
+        spacing_at: function of (row, column) that gives (mm per row, mm per column), or None where
+            the spacing is not known.
     """
     if not mask.any():
         return ()
@@ -88,11 +111,11 @@ def find_lesions(
         mask[box].view(np.uint8), connectivity=8
     )
     outlines, face = outlines or Outlines(), _face(sector)
-    least = max(4.0, least_share * float(sector.sum()))
-    kept = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
-    kept.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
+    least = max(float(LEAST_PIXELS), least_share * float(sector.sum()))
+    large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
+    large.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
     lesions = []
-    for index in kept:
+    for index in large:
         part = np.zeros(mask.shape, bool)
         part[box] = parts == index
         mean = float((1 / (1 + np.exp(-logits[box][part[box]]))).mean())
@@ -131,13 +154,22 @@ def _box(mask: Mask) -> tuple[slice, slice]:
 
 
 def whole_organ(mask: NDArray[np.bool_], *, least: float = 0.1) -> NDArray[np.bool_]:
-    """A mask without parts smaller than a tenth of its largest, and without holes: an organ is of
-    one piece, or few, and its vessels belong to it. (H, W) bool."""
+    """A mask without small parts and without holes.
+
+    An organ is of one piece, or few, and its vessels belong to it.
+
+    Args:
+        mask: (H, W) bool.
+        least: parts whose area is less than this share of the largest part's, 0 to 1, are left out.
+
+    Returns:
+        (H, W) bool.
+    """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     areas = [cv2.contourArea(contour) for contour in contours]
-    kept = [c for c, area in zip(contours, areas, strict=True) if area >= least * max(areas)]
+    large = [c for c, area in zip(contours, areas, strict=True) if area >= least * max(areas)]
     filled = np.zeros(mask.shape, np.uint8)
-    cv2.drawContours(filled, kept, -1, 1, cv2.FILLED)
+    cv2.drawContours(filled, large, -1, 1, cv2.FILLED)
     return filled > 0
 
 
@@ -149,19 +181,24 @@ def _lesion(
     lines: tuple[Mask, Mask] | None,
 ) -> Lesion:
     inner, outer = lines or (None, None)
-    found: dict[str, Any] = {"mask": mask, "confidence": confidence, "inner": inner, "outer": outer}
-    found["outline"] = _outline(mask)
+    values: dict[str, Any] = {
+        "mask": mask,
+        "confidence": confidence,
+        "inner": inner,
+        "outer": outer,
+        "outline": _outline(mask),
+    }
     units = [("px", "px", (1.0, 1.0))] + ([("mm", "mm2", spacing)] if spacing else [])
     for unit, square, step in units:
         names = (f"diameter_{unit}", f"width_{unit}", f"area_{square}", f"depth_{unit}")
-        found |= dict(zip(names, _sizes(mask, face, step), strict=True))
+        values |= dict(zip(names, _sizes(mask, face, step), strict=True))
         if inner is not None and outer is not None:
             least = _sizes(inner, face, step) if inner.any() else (0.0, 0.0, 0.0, None)
             most = _sizes(outer, face, step)
             for name, *ends in zip(names, least, most, strict=True):
-                bounds = [found[name] if end is None else end for end in ends] + [found[name]]
-                found[f"{name}_interval"] = (min(bounds), max(bounds))
-    return Lesion(**found)
+                bounds = [values[name] if end is None else end for end in ends] + [values[name]]
+                values[f"{name}_interval"] = (min(bounds), max(bounds))
+    return Lesion(**values)
 
 
 def _outline(mask: Mask) -> NDArray[np.int32]:
@@ -195,8 +232,14 @@ def _edge_points(outline: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def caliper(points: NDArray[np.float64]) -> tuple[float, float]:
-    """Longest distance between two points, and the extent perpendicular to it. (N, 2) -> two
-    lengths."""
+    """Measure points as a caliper would.
+
+    Args:
+        points: (N, 2) of row and column, in any unit of length.
+
+    Returns:
+        Longest distance between two of them, and their extent perpendicular to it, in that unit.
+    """
     hull = cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float64)
     apart = np.linalg.norm(hull[:, None] - hull[None], axis=2)
     first, second = np.unravel_index(int(np.argmax(apart)), apart.shape)

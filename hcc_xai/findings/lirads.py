@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.findings.lesions import Lesion
@@ -28,8 +27,8 @@ class Study:
         at_risk: whether this is surveillance of a person at risk of hepatocellular carcinoma
             without known cancer; LI-RADS is meant for nobody else. None: not said.
         thrombus: new thrombus in vein. None: not said.
-        benign: numbers of the lesions, from 1 as `Analysis.lesions` has them, that are definitely
-            benign, as a simple cyst is.
+        benign: numbers of the lesions that are definitely benign, like a simple cyst. The largest
+            lesion has number 1.
         visualization: "A", "B" or "C". None: not said.
     """
 
@@ -45,14 +44,20 @@ class Study:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """category: "US-1", "US-2", "US-3", or None where none can be given; visualization: "VIS-A" to
-    "VIS-C" or None; reason: language -> sentences."""
+    """What US LI-RADS would say of the study, and why.
+
+    Attributes:
+        category: "US-1", "US-2", "US-3", or None where none can be given.
+        visualization: "VIS-A", "VIS-B" or "VIS-C"; None where the user gave no score.
+        reason: language -> the sentences that say why.
+    """
 
     category: str | None
     visualization: str | None
     reason: Mapping[str, str]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str | dict[str, str] | None]:
+        """Each attribute by its name."""
         return {
             "category": self.category,
             "visualization": self.visualization,
@@ -64,7 +69,9 @@ def suggest(lesions: Sequence[Lesion], study: Study, *, known: bool = True) -> S
     """The category that this frame alone would give its study.
 
     Args:
-        lesions: what was outlined. known: whether the gate knows the picture.
+        lesions: what was outlined, largest first.
+        study: what the user knows of the study.
+        known: whether the gate takes the picture for a liver ultrasound.
 
     Raises:
         ArgumentError: `study.benign` names a lesion that is not there.
@@ -77,23 +84,23 @@ def suggest(lesions: Sequence[Lesion], study: Study, *, known: bool = True) -> S
                 lesion=number,
                 count=len(lesions),
             )
-    category, said = _category(lesions, study) if known else (None, [("lirads-stopped", {})])
+    category, reasons = _category(lesions, study) if known else (None, [("lirads-stopped", {})])
     score = study.visualization and f"VIS-{study.visualization}"
     if category is not None:
         if study.thrombus is None:
-            said.append(("lirads-thrombus-unsaid", {}))
-        said.append(("lirads-visualization" if score is None else "lirads-frame", {}))
+            reasons.append(("lirads-thrombus-unsaid", {}))
+        reasons.append(("lirads-visualization" if score is None else "lirads-frame", {}))
     reason = {
-        language: " ".join(words.say(key, language, **_local(v, language)) for key, v in said)
+        language: " ".join(words.say(key, language, **_local(v, language)) for key, v in reasons)
         for language in words.LANGUAGES
     }
     return Suggestion(category, score if category else None, reason)
 
 
-_Said = list[tuple[str, dict[str, Any]]]
+_Reasons = list[tuple[str, dict[str, float]]]  # key of a sentence, and the numbers in it
 
 
-def _category(lesions: Sequence[Lesion], study: Study) -> tuple[str | None, _Said]:
+def _category(lesions: Sequence[Lesion], study: Study) -> tuple[str | None, _Reasons]:
     if not study.at_risk:
         key = "lirads-risk-unsaid" if study.at_risk is None else "lirads-not-at-risk"
         return None, [(key, {})]
@@ -107,10 +114,10 @@ def _category(lesions: Sequence[Lesion], study: Study) -> tuple[str | None, _Sai
         return None, [("lirads-no-mm", {})]
     size, interval = max(sizes, key=lambda pair: pair[0])
     positive = size >= POSITIVE_MM
-    said: _Said = [("lirads-large" if positive else "lirads-small", {"size": size})]
+    reasons: _Reasons = [("lirads-large" if positive else "lirads-small", {"size": size})]
     if interval and interval[0] < POSITIVE_MM <= interval[1]:
-        said.append(("lirads-unsure", {"low": interval[0], "high": interval[1]}))
-    return "US-3" if positive else "US-2", said
+        reasons.append(("lirads-unsure", {"low": interval[0], "high": interval[1]}))
+    return "US-3" if positive else "US-2", reasons
 
 
 def _local(values: Mapping[str, float], language: str) -> dict[str, str]:

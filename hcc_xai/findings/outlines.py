@@ -14,10 +14,12 @@ class Outlines:
     """Which found parts are lesions, and where the lines of their uncertain outline are drawn.
 
     Attributes:
-        least: confidence from which a part is a lesion.
-        inner, outer: lesion probability at which the lines are drawn, or None.
-        slope, size, bias: the confidence's logit is slope times the logit of the part's mean
-            lesion probability, plus size times the logarithm of its share of the sector, plus bias.
+        least: confidence from which a part is a lesion, 0 to 1.
+        inner: lesion probability at which the inner line is drawn, 0 to 1; None for no line.
+        outer: lesion probability at which the outer line is drawn, 0 to 1; None for no line.
+        slope: factor of the logit of the part's mean lesion probability.
+        size: factor of the logarithm of the part's share of the sector.
+        bias: what is added to both; their sum is the logit of the confidence.
     """
 
     least: float = 0.0
@@ -40,7 +42,8 @@ class Outlines:
         """The chance that a part is a lesion, 0 to 1.
 
         Args:
-            mean: lesion probability in it. share: of the sector.
+            mean: mean lesion probability in the part, 0 to 1.
+            share: its share of the sector, 0 to 1.
         """
         logit = np.log(max(mean, 1e-6) / max(1 - mean, 1e-6))
         scored = self.slope * logit + self.size * np.log(max(share, 1e-6)) + self.bias

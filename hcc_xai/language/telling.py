@@ -7,18 +7,12 @@ holds ("the lesion is ignored") is decided here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from hcc_xai.language import words
-from hcc_xai.language.sentences import SENTENCES
+from hcc_xai.language.statement import DOUBT, FINDING, PASSED, STOP, Statement, Value
 from hcc_xai.language.words import Words
-
-# A name is given in every language; several are a tuple of such.
-Value = str | int | float | None | Words | Sequence[Words]
-
-FINDING, PASSED, DOUBT, STOP = "finding", "passed", "doubt", "stop"
-SEVERITIES = (FINDING, PASSED, DOUBT, STOP)
 
 LEAST_CHANGE = 0.1  # of a probability: hiding the lesion must move it so much, or it was ignored
 LEAST_ORGAN = 0.02  # share of the sector that the organ covers, below which there is hardly any
@@ -53,58 +47,6 @@ def hardly_any_organ(share: float) -> bool:
         share: of the sector that the organ covers, 0 to 1.
     """
     return share < LEAST_ORGAN
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One thing that an answer states.
-
-    Attributes:
-        key: of its sentence in `sentences.SENTENCES`, or of the flag that it repeats.
-        values: what the sentence names: numbers, words, or names in every language.
-        severity: "finding", "passed" (a check that was made and held), "doubt" or "stop".
-        place: what it speaks of: "lesion-1" and so on, "lesions", "organ", "picture", "model", or
-            None.
-        topic: which question it belongs to: "answer", "findings", "kind", "confidence",
-            "evidence", "second" (opinion), "note" or "lesion".
-        words: the sentence itself where a flag brought it, by language.
-    """
-
-    key: str
-    values: Mapping[str, Value] = field(default_factory=dict)
-    severity: str = FINDING
-    place: str | None = None
-    topic: str = "findings"
-    words: Words | None = None
-
-    def say(self, language: str = "en") -> str:
-        """The sentence in that language, in English where there is none."""
-        if self.words is not None:
-            return words.pick(self.words, language)
-        return words.say(self.key, language, **_written(self.values, language))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it, with the sentence in every language."""
-        return {
-            "key": self.key,
-            "severity": self.severity,
-            "place": self.place,
-            "topic": self.topic,
-            "values": {name: _plain(value) for name, value in self.values.items()},
-            "words": {language: self.say(language) for language in words.LANGUAGES},
-        }
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Statement:
-        """The statement that `to_dict` wrote; it says the sentence that was said then."""
-        return cls(
-            stored["key"],
-            stored["values"],
-            stored["severity"],
-            stored["place"],
-            stored["topic"],
-            stored["words"],
-        )
 
 
 class Flag(Protocol):
@@ -352,38 +294,3 @@ def _sizes(lesion: Sizes) -> dict[str, Value]:
     if lesion.diameter_mm is not None and lesion.width_mm is not None:
         return {"diameter": lesion.diameter_mm, "width": lesion.width_mm, "unit": "mm"}
     return {"diameter": lesion.diameter_px, "width": lesion.width_px, "unit": "px"}
-
-
-_PERCENT = ("lesion", "liver", "elsewhere")  # values that are written as a share of a hundred
-
-
-def _written(values: Mapping[str, Value], language: str) -> dict[str, object]:
-    """Values as a reader of that language writes them."""
-    text: dict[str, object] = {}
-    for name, value in values.items():
-        if isinstance(value, float):
-            share = f"{round(100 * value)} %"
-            text[name] = share if name in _PERCENT else words.number(value, language)
-        elif isinstance(value, Mapping):
-            text[name] = words.pick(value, language)
-        elif isinstance(value, str | int) or value is None:
-            text[name] = value
-        else:
-            text[name] = ", ".join(words.pick(one, language) for one in value)
-    diameter, width = values.get("diameter"), values.get("width")
-    if isinstance(diameter, float) and isinstance(width, float):
-        text["sizes"] = words.sizes(diameter, width, str(values["unit"]), language)
-    return text
-
-
-def _plain(value: Value) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, str | int | float) or value is None:
-        return value
-    return [dict(one) for one in value]
-
-
-def known_keys() -> frozenset[str]:
-    """The keys of all sentences that a statement may say."""
-    return frozenset(SENTENCES)

@@ -147,7 +147,33 @@ def _network_config(given: Any) -> NetworkConfig:
 
 
 def _check_config(config: BundleConfig) -> None:
-    network = config.network
+    _check_format(config)
+    _check_network(config.network)
+    _check_kinds_of_value(config)
+    _check_titles(config)
+    if config.malignant is not None and config.malignant not in config.network.labels:
+        raise BundleError(
+            "config-malignant",
+            "malignant is {got}; allowed are null or one of {known}",
+            got=repr(config.malignant),
+            known=", ".join(config.network.labels),
+        )
+    _check_masks(config)
+    _check_bands(config)
+    _check_scales(config)
+
+
+def _check_format(config: BundleConfig) -> None:
+    if not isinstance(config.format, int) or not 1 <= config.format <= FORMAT:
+        raise BundleError(
+            "config-format",
+            "format is {got}; known is 1 to {known}",
+            got=repr(config.format),
+            known=FORMAT,
+        )
+
+
+def _check_network(network: NetworkConfig) -> None:
     # A colon or slash would make timm fetch a trunk from somewhere else.
     if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", network.trunk):
         raise BundleError(
@@ -177,6 +203,9 @@ def _check_config(config: BundleConfig) -> None:
         raise BundleError(
             "config-labels", "labels are {labels}; wanted are words", labels=repr(network.labels)
         )
+
+
+def _check_kinds_of_value(config: BundleConfig) -> None:
     for key in ("name", "licence", "version", "kind"):
         if not (isinstance(getattr(config, key), str) and getattr(config, key)):
             raise BundleError(
@@ -188,14 +217,10 @@ def _check_config(config: BundleConfig) -> None:
     for key in ("titles", "mask_thresholds", "bands", "scales", "training"):
         if not isinstance(getattr(config, key), dict):
             raise BundleError("config-object", "{key} must be an object", key=key)
-    _check_titles(config)
-    if config.malignant is not None and config.malignant not in network.labels:
-        raise BundleError(
-            "config-malignant",
-            "malignant is {got}; allowed are null or one of {known}",
-            got=repr(config.malignant),
-            known=", ".join(network.labels),
-        )
+
+
+def _check_masks(config: BundleConfig) -> None:
+    network = config.network
     if config.format == 1 and (network.masks != MASKS or network.target != "lesion"):
         raise BundleError(
             "format-too-old",
@@ -221,6 +246,9 @@ def _check_config(config: BundleConfig) -> None:
     for mask, value in config.mask_thresholds.items():
         _check_number(f"mask_thresholds[{mask}]", value, 0, 1)
     _check_number("least_lesion_share", config.least_lesion_share, 0, 1)
+
+
+def _check_bands(config: BundleConfig) -> None:
     if set(config.bands) != {"green", "amber"}:
         raise BundleError(
             "config-bands",
@@ -236,6 +264,9 @@ def _check_config(config: BundleConfig) -> None:
             amber=config.bands["amber"],
             green=config.bands["green"],
         )
+
+
+def _check_scales(config: BundleConfig) -> None:
     for kind, value in config.scales.items():
         _check_number(f"scales[{kind}]", value, 0, math.inf)
         if not 0 < value < math.inf:
@@ -245,13 +276,6 @@ def _check_config(config: BundleConfig) -> None:
                 kind=kind,
                 value=value,
             )
-    if not isinstance(config.format, int) or not 1 <= config.format <= FORMAT:
-        raise BundleError(
-            "config-format",
-            "format is {got}; known is 1 to {known}",
-            got=repr(config.format),
-            known=FORMAT,
-        )
 
 
 def _check_titles(config: BundleConfig) -> None:

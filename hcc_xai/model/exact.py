@@ -15,7 +15,13 @@ KINDS = ("grad-cam++", "contribution")
 
 
 class Maps(NamedTuple):
-    """Both maps of every grade, (B, K, h, w) float32 each, at the shared map's resolution."""
+    """Both maps of every grade.
+
+    Attributes:
+        grad_cam_pp: (B, K, h, w) float32, Grad-CAM++, not negative, at the shared map's resolution.
+        contribution: (B, K, h, w) float32, what each place adds to each logit, at the shared map's
+            resolution.
+    """
 
     grad_cam_pp: Tensor
     contribution: Tensor
@@ -37,7 +43,9 @@ def immediate(shared: Tensor, pools: Tensor, weight: Tensor) -> Maps:
     map is normalised and is left out, so that maps of different images stay comparable.
 
     Args:
-        shared: (B, C, h, w), not negative. pools: (B, P, h, w). weight: (K, P, C), centred.
+        shared: (B, C, h, w) float32, the map that both heads read, not negative.
+        pools: (B, P, h, w) float32, how much each position counts in each pool.
+        weight: (K, P, C) float32, the grade head's weights, centred.
     """
     batch, channels, height, width = shared.shape
     labels = weight.shape[0]

@@ -15,25 +15,58 @@ from hcc_xai.phantoms.spec import Floats, Grid, LesionSpec, PhantomSpec, length
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the seed puts the liver's borders; the same for every shape and noise."""
+    """Where the seed puts the liver's borders, whatever the picture's shape and noise.
 
-    wall: float  # thickness of the abdominal wall, mm
-    dome: tuple[float, float, float]  # diaphragm: lateral, depth, radius, mm
-    border: tuple[float, float, float]  # a point of the visceral border, mm, and its normal's angle
+    Attributes:
+        wall: thickness of the abdominal wall, mm.
+        dome: the diaphragm's centre (lateral, depth) and radius, mm.
+        border: a point of the visceral border (lateral, depth), mm, and the angle of its normal,
+            radians.
+        wave: phases of the waves in the wall's lower edge and in the visceral border, radians.
+        scale: depth of the scan over 150 mm.
+    """
+
+    wall: float
+    dome: tuple[float, float, float]
+    border: tuple[float, float, float]
     wave: tuple[float, float]
     scale: float
 
     def walled(self, x: Floats, along: Floats) -> Floats:
-        """Signed mm below the abdominal wall's lower edge (below 0 in the wall)."""
+        """Distance below the abdominal wall's lower edge.
+
+        Args:
+            x: lateral place of the points, mm; any shape.
+            along: their distance from the probe's face along the beam, mm; of a shape that fits.
+
+        Returns:
+            Signed mm, below 0 in the wall.
+        """
         return along - self.wall - 1.5 * np.sin(x / 17 + self.wave[0])
 
     def diaphragm(self, x: Floats, z: Floats) -> Floats:
-        """Signed mm from the diaphragm, below 0 on the liver's side."""
+        """Distance from the diaphragm.
+
+        Args:
+            x: lateral place of the points, mm; any shape.
+            z: their depth, mm; of a shape that fits.
+
+        Returns:
+            Signed mm, below 0 on the liver's side.
+        """
         cx, cz, radius = self.dome
         return length(x - cx, z - cz) - radius
 
     def visceral(self, x: Floats, z: Floats) -> Floats:
-        """Signed mm from the visceral border, below 0 on the liver's side."""
+        """Distance from the visceral border.
+
+        Args:
+            x: lateral place of the points, mm; any shape.
+            z: their depth, mm; of a shape that fits.
+
+        Returns:
+            Signed mm, below 0 on the liver's side.
+        """
         px, pz, angle = self.border
         nx, nz = math.cos(angle), math.sin(angle)
         s = (z - pz) * nx - (x - px) * nz
@@ -41,13 +74,26 @@ class Plan:
         return (x - px) * nx + (z - pz) * nz + self.scale * bend
 
     def liver(self, x: Floats, z: Floats, along: Floats) -> Floats:
-        """Signed mm from the liver's outline, below 0 inside (the greatest of its borders)."""
+        """Distance from the liver's outline: the greatest of the distances from its borders.
+
+        Args:
+            x: lateral place of the points, mm; any shape.
+            z: their depth, mm; of a shape that fits.
+            along: their distance from the probe's face along the beam, mm; of a shape that fits.
+
+        Returns:
+            Signed mm, below 0 inside.
+        """
         behind: Floats = np.maximum(self.diaphragm(x, z), self.visceral(x, z))
         return np.maximum(behind, -self.walled(x, along))
 
 
 def make_plan(spec: PhantomSpec) -> Plan:
-    """The plan that the seed draws, scaled with the depth of the scan."""
+    """The plan that the seed draws, scaled with the depth of the scan.
+
+    Args:
+        spec: its seed and depth count.
+    """
     rng = np.random.default_rng([spec.seed, 1])
     s = spec.depth_mm / 150
     wall = rng.uniform(15, 24) * min(max(s, 0.5), 1.1)
@@ -61,7 +107,16 @@ def make_plan(spec: PhantomSpec) -> Plan:
 
 
 def anatomy(spec: PhantomSpec, grid: Grid) -> Floats:
-    """(Hc, Wc, 3) float32: scatterers' level in dB, mirror-like echo, loss in dB per mm."""
+    """What lies in the body, on the canvas.
+
+    Args:
+        spec: what to draw.
+        grid: the coordinates of the canvas.
+
+    Returns:
+        (Hc, Wc, 3) float32: the scatterers' level in dB, the amplitude of mirror-like echoes, and
+        the loss in dB per mm.
+    """
     rng = np.random.default_rng([spec.seed, 2])
     x, z, along = grid.canvas
     x = x - spec.breath_mm
@@ -77,7 +132,17 @@ def anatomy(spec: PhantomSpec, grid: Grid) -> Floats:
 
 
 def cloud(rng: Generator, size: tuple[int, int], across: float, down: float) -> Floats:
-    """Smooth noise, mean about 0 and spread about 1, (H, W); grains in pixels of the canvas."""
+    """Smooth noise, of mean about 0 and spread about 1.
+
+    Args:
+        rng: where it is drawn from.
+        size: (H, W), pixels of the canvas.
+        across: width of a grain, pixels.
+        down: height of a grain, pixels.
+
+    Returns:
+        (H, W) float32.
+    """
     cells = (int(size[0] / max(down, 1)) + 4, int(size[1] / max(across, 1)) + 4)
     coarse = rng.standard_normal(cells, dtype=np.float32) * 1.5
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)

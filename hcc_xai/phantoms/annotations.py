@@ -20,7 +20,16 @@ PATIENT = {
 
 
 def overlay(picture: Floats, spec: PhantomSpec, grid: Grid) -> NDArray[np.uint8]:
-    """(H, W) grey, 0 to 255 -> (H, W, 3) uint8 with haze, tint and all that the spec asks for."""
+    """Draw what a scanner draws: haze, tint, text and marks, all that the spec asks for.
+
+    Args:
+        picture: (H, W) float32, grey levels from 0 to 255.
+        spec: says what is drawn.
+        grid: where the sector lies.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
     grey = np.rint(picture).astype(np.uint8)
     if spec.veil:
         reach = max(spec.shape) // 40

@@ -43,35 +43,57 @@ LIVER_GREY = 0.40  # share of the grey scale at which liver (0 dB) is shown with
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A drawn scan and the truth about it."""
+    """A drawn scan and the truth about it.
 
-    pixels: NDArray[np.uint8]  # (H, W, 3), RGB
-    sector: Mask  # (H, W), what was scanned
-    liver: Mask  # (H, W), lesions included
-    lesion: Mask  # (H, W), all lesions
-    lesions: tuple[Mask, ...]  # (H, W) for each lesion, in the order of the spec
-    mm_per_pixel: float  # in both directions
-    origin: tuple[float, float]  # (row, col) in pixels of the skin at the middle of the probe
-    spec: PhantomSpec  # what it was made from
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB.
+        sector: (H, W) bool, what was scanned.
+        liver: (H, W) bool, with the lesions in it.
+        lesion: (H, W) bool, all lesions.
+        lesions: (H, W) bool for each lesion, in the order of the spec.
+        mm_per_pixel: spacing in both directions, mm.
+        origin: (row, column) in pixels of the skin at the middle of the probe.
+        spec: what was drawn.
+    """
+
+    pixels: NDArray[np.uint8]
+    sector: Mask
+    liver: Mask
+    lesion: Mask
+    lesions: tuple[Mask, ...]
+    mm_per_pixel: float
+    origin: tuple[float, float]
+    spec: PhantomSpec
 
     @property
     def label(self) -> str:
-        """As `PhantomSpec.label`."""
+        """ "normal" without a lesion, "malignant" when a lesion is, else "benign"."""
         return self.spec.label
 
 
 @dataclass(frozen=True, eq=False)
 class Echoes:
-    """What the probe heard, in beam coordinates, before log compression."""
+    """What the probe heard, in beam coordinates, before log compression.
 
-    amplitude: Floats  # (D, L), D samples along each of L beams; liver has mean power 1
-    lateral_mm: Floats  # (D, L), where each sample lies
+    Attributes:
+        amplitude: (D, L) float32, D samples along each of L beams; liver has mean power 1.
+        lateral_mm: (D, L) float32, how far each sample lies to the right of the probe's middle, mm.
+        depth_mm: (D, L) float32, how deep each sample lies below the skin at that middle, mm.
+        axial_mm: distance of two samples along a beam, mm.
+    """
+
+    amplitude: Floats
+    lateral_mm: Floats
     depth_mm: Floats
-    axial_mm: float  # distance of two samples along a beam
+    axial_mm: float
 
 
 def make(spec: PhantomSpec) -> Phantom:
-    """Draw a phantom."""
+    """Draw a phantom.
+
+    Args:
+        spec: what to draw; equal specs give the same bytes.
+    """
     grid = make_grid(spec.probe, spec.shape, spec.depth_mm)
     level = 20 * np.log10(echoes(spec).amplitude[:, PAD:-PAD] + 1e-6) + spec.gain_db
     grey = np.clip(level / spec.dynamic_range_db + LIVER_GREY, 0, 1) * 255
@@ -95,6 +117,12 @@ def echoes(spec: PhantomSpec) -> Echoes:
 
     The point spread function is a Gaussian, `speckle_mm` wide (but at least 1.3 pixels) along the
     beam, and across it twice as wide at the skin and wider with depth.
+
+    Args:
+        spec: what to draw.
+
+    Returns:
+        The amplitudes, with `PAD` beams more on either side than the picture shows.
     """
     grid = make_grid(spec.probe, spec.shape, spec.depth_mm)
     maps = cv2.remap(

@@ -26,14 +26,28 @@ PAD = 8  # beams simulated beyond either edge: the lateral filter is circular
 
 @dataclass(frozen=True)
 class Probe:
-    """A transducer's field of view; beams spread from a virtual apex behind the face."""
+    """A transducer's field of view; beams spread from a virtual apex behind the face.
 
-    apex_mm: float  # from the apex to the face; infinite: parallel beams
-    half: float  # half of the fan in radians, or half of the face in mm for a flat face
+    Attributes:
+        apex_mm: distance from the apex to the face, mm; infinite for parallel beams.
+        half: half of the fan in radians, or half of the face in mm where the face is flat.
+        flat: whether the face is flat.
+    """
+
+    apex_mm: float
+    half: float
     flat: bool = False
 
     def beam(self, x: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """(place of the beam on the face in the unit of `half`, mm along it) of points in mm."""
+        """Which beam meets a point, and how far along it.
+
+        Args:
+            x: lateral place of the points, mm to the right of the probe's middle; any shape.
+            z: their depth below the skin at that middle, mm; of a shape that fits.
+
+        Returns:
+            Place of the beam on the face in the unit of `half`, and distance along the beam in mm.
+        """
         if math.isinf(self.apex_mm):
             return x + 0 * z, z + 0 * x
         if self.flat:
@@ -42,7 +56,15 @@ class Probe:
         return np.arctan2(x, z + self.apex_mm), np.hypot(x, z + self.apex_mm) - self.apex_mm
 
     def point(self, u: Floats, along: Floats) -> tuple[Floats, Floats]:
-        """Inverse of `beam`: (lateral, depth) in mm."""
+        """Where a point on a beam lies; the inverse of `beam`.
+
+        Args:
+            u: place of the beam on the face, in the unit of `half`; any shape.
+            along: distance along the beam in mm; of a shape that fits.
+
+        Returns:
+            Lateral place and depth of the points, mm.
+        """
         if math.isinf(self.apex_mm):
             return u + 0 * along, along + 0 * u
         if self.flat:
@@ -91,7 +113,15 @@ class LesionSpec:
             )
 
     def radius(self, lateral_mm: Floats, depth_mm: Floats) -> Floats:
-        """Distance from the centre in units of the outline's: below 1 inside, 1 on the outline."""
+        """Distance from the centre, in units of the outline's distance in that direction.
+
+        Args:
+            lateral_mm: lateral place of the points, mm; any shape.
+            depth_mm: their depth, mm; of a shape that fits.
+
+        Returns:
+            Below 1 inside the lesion, 1 on its outline, above 1 outside.
+        """
         turn = math.radians(self.angle_deg)
         cos, sin = math.cos(turn), math.sin(turn)
         x, z = lateral_mm - self.col_mm, depth_mm - self.row_mm
@@ -104,7 +134,8 @@ class LesionSpec:
             rho = rho / bumps * math.sqrt(1 + 0.26 * self.lobes**2)  # keeps the area
         return rho
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Each attribute by its name."""
         return asdict(self)
 
 
@@ -155,7 +186,8 @@ class PhantomSpec:
         kinds = {lesion.kind for lesion in self.lesions}
         return "malignant" if "malignant" in kinds else "benign" if kinds else "normal"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Each attribute by its name."""
         return asdict(self)
 
 
@@ -163,25 +195,45 @@ class PhantomSpec:
 class Grid:
     """The pixels of a picture, the samples of its beams and the canvas of the anatomy; all in mm.
 
-    `along` is the distance from the probe's face along the beam.
+    Attributes:
+        mm: mm per pixel of the picture.
+        origin: (row, column) in pixels of the skin at the middle of the probe.
+        sector: (H, W) bool, what is scanned.
+        pixels: of the picture's pixels, (1, W) lateral place, (H, 1) depth, and (H, W) distance
+            from the probe's face along the beam, mm.
+        to_beam: two (H, W) maps for `cv2.remap` that lead from a pixel to its beam and sample.
+        samples: (D, L) lateral place and (D, L) depth of the beams' samples, mm, with `PAD` beams
+            more on either side.
+        axial_mm: distance of two samples along a beam, mm.
+        pitch_mm: (D,) distance of two neighbouring beams, mm.
+        canvas: of the canvas' pixels, (1, Wc) lateral place, (Hc, 1) depth, and (Hc, Wc) distance
+            from the probe's face along the beam, mm.
+        canvas_mm: mm per pixel of the canvas.
+        to_canvas: two (D, L) maps for `cv2.remap` that lead from a sample to the canvas.
     """
 
-    mm: float  # per pixel
+    mm: float
     origin: tuple[float, float]
-    sector: Mask  # (H, W)
-    pixels: tuple[Floats, Floats, Floats]  # (1, W) lateral, (H, 1) depth, (H, W) along
-    to_beam: tuple[NDArray[Any], NDArray[Any]]  # (H, W) maps for cv2.remap: pixel -> (beam, sample)
-    samples: tuple[Floats, Floats]  # (D, L) lateral and depth; PAD beams more on either side
+    sector: Mask
+    pixels: tuple[Floats, Floats, Floats]
+    to_beam: tuple[NDArray[Any], NDArray[Any]]
+    samples: tuple[Floats, Floats]
     axial_mm: float
-    pitch_mm: Floats  # (D,) distance of two beams
-    canvas: tuple[Floats, Floats, Floats]  # (1, Wc), (Hc, 1), (Hc, Wc): the same
+    pitch_mm: Floats
+    canvas: tuple[Floats, Floats, Floats]
     canvas_mm: float
-    to_canvas: tuple[NDArray[Any], NDArray[Any]]  # (D, L) maps: sample -> canvas
+    to_canvas: tuple[NDArray[Any], NDArray[Any]]
 
 
 @lru_cache(maxsize=12)
 def make_grid(probe_name: str, shape: tuple[int, int], depth_mm: float) -> Grid:
-    """Everything that depends on probe, shape and depth alone (made once for many phantoms)."""
+    """Everything that depends on probe, shape and depth alone, computed once for many phantoms.
+
+    Args:
+        probe_name: a name in `PROBES`.
+        shape: (H, W) of the picture, pixels.
+        depth_mm: how deep the scan reaches along a beam, mm.
+    """
     probe, (height, width) = PROBES[probe_name], shape
     edge = np.linspace(-probe.half, probe.half, 65, dtype=np.float32)
     outline = [probe.point(edge, np.full(1, d, np.float32)) for d in (0.0, depth_mm)]
@@ -226,7 +278,14 @@ def make_grid(probe_name: str, shape: tuple[int, int], depth_mm: float) -> Grid:
 
 
 def length(a: Floats, b: Floats) -> Floats:
-    """As np.hypot, several times as fast; nothing here is near overflow."""
+    """The length of vectors: what np.hypot gives, several times as fast.
+
+    Nothing in a phantom is near overflow, which np.hypot guards against.
+
+    Args:
+        a: first component; any shape.
+        b: second component; of a shape that fits.
+    """
     both: Floats = np.sqrt(a * a + b * b)
     return both
 

@@ -27,9 +27,11 @@ _WHOLE = 0.25  # share of the windows that show the whole sector, smaller
 class Shares:
     """How often a sample is changed in which way.
 
-    style: grey levels from another picture. look: only outside the lesion and a ring around it.
-    hidden: lesion painted over (its window is a normal one then). elsewhere: as much painted over
-    elsewhere in the liver.
+    Attributes:
+        style: grey levels from another picture.
+        look: grey levels from another picture, only outside the lesion and a ring around it.
+        hidden: lesion painted over (its window is a normal one then).
+        elsewhere: as much painted over elsewhere in the liver.
     """
 
     style: float = 0.35
@@ -40,9 +42,13 @@ class Shares:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What the network is shown. input: (w, w) float32, -1 outside the sector; target: (w, w)
-    uint8; lesion_seen: share of the lesion that lies in the window, NaN where there never was
-    one."""
+    """What the network is shown.
+
+    Attributes:
+        input: (w, w) float32, 0 to 1, and -1 outside the sector.
+        target: (w, w) uint8 of 0, 1 liver, 2 lesion.
+        lesion_seen: share of the lesion that lies in the window, NaN where there never was one.
+    """
 
     input: NDArray[np.float32]
     target: NDArray[np.uint8]
@@ -61,9 +67,12 @@ def augment(
     """A seeded view of a sample.
 
     Args:
-        size: side of the network's square, which sets the scale. window: side of what is shown;
-            `size` by default.
+        sample: is left as it is.
+        size: side of the network's square, in pixels, which sets the scale.
+        rng: what chance there is; the same state gives the same view.
+        window: side of what is shown, in pixels; `size` by default.
         style: a picture that lends its grey levels, best of another frame size.
+        shares: how often the sample is changed in which way.
     """
     window = window or size
     levels, target, sector = _painted(sample, rng, shares)
@@ -94,7 +103,8 @@ def augment(
 def _painted(
     sample: Sample, rng: np.random.Generator, shares: Shares
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
-    """Grey levels, target and sector; see `Sample` and `_outlined`."""
+    """Grey levels (s, s) uint8, target (s, s) uint8 and sector (s, s) bool, the lesion painted over
+    or not."""
     grey, target = sample.grey, sample.target
     draw = rng.random()
     if draw < shares.hidden:
@@ -123,7 +133,10 @@ def _outlined(
 
 
 def _levels(
-    grey: NDArray[np.uint8], sector: NDArray[Any], donor: Sample | None, rng: np.random.Generator
+    grey: NDArray[np.uint8],
+    sector: NDArray[np.bool_],
+    donor: Sample | None,
+    rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Grey levels of another scanner: the donor's histogram, gamma, a smooth gain field, depth
     gain. (s, s) uint8 -> (s, s) float32 in [0, 1]."""
@@ -133,18 +146,26 @@ def _levels(
         mine = quantiles(grey[sector], steps) + np.arange(65) * 1e-6  # strictly rising
         table = np.interp(table * 255, mine, quantiles(donor.grey[donor.sector], steps)) / 255
     table = (table ** np.exp(rng.uniform(-0.45, 0.45))).astype(np.float32)
-    found: NDArray[np.float32] = table[grey]
+    levels: NDArray[np.float32] = table[grey]
     if rng.random() < 0.6:
         side = grey.shape[0]
         small = rng.normal(0, 0.18, (4, 4)).astype(np.float32)
         field = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
         slope = np.linspace(-0.5, 0.5, side, dtype=np.float32)[:, None]
-        found = found * np.exp(field + slope * np.float32(rng.normal(0, 0.5)))
-    return found
+        levels = levels * np.exp(field + slope * np.float32(rng.normal(0, 0.5)))
+    return levels
 
 
 def quantiles(grey: NDArray[np.uint8], steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`np.quantile` of grey levels, by counting them: much faster, and the same to the bit."""
+    """`np.quantile` of grey levels, by counting them: much faster, and the same to the bit.
+
+    Args:
+        grey: (N,) uint8.
+        steps: (Q,) shares, 0 to 1.
+
+    Returns:
+        (Q,) float64.
+    """
     up_to = np.cumsum(np.bincount(grey.ravel(), minlength=256))
     at = steps * (up_to[-1] - 1)
     below = np.floor(at)
@@ -153,8 +174,8 @@ def quantiles(grey: NDArray[np.uint8], steps: NDArray[np.float64]) -> NDArray[np
         for k in (below, below + 1)
     )
     gamma = at - below
-    found = np.where(gamma < 0.5, low + (high - low) * gamma, high - (high - low) * (1 - gamma))
-    return np.asarray(found, np.float64)
+    cuts = np.where(gamma < 0.5, low + (high - low) * gamma, high - (high - low) * (1 - gamma))
+    return np.asarray(cuts, np.float64)
 
 
 def _ring(target: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -244,5 +265,5 @@ def _restyle(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         levels = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
         coded = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         grey = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.float32) / 255
-    found: NDArray[np.float32] = np.maximum(grey, 0).astype(np.float32)
-    return found
+    styled: NDArray[np.float32] = np.maximum(grey, 0).astype(np.float32)
+    return styled

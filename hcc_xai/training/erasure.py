@@ -10,7 +10,6 @@ erasure (Belrose et al. 2023). All directions would cost more of the grade than 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +33,8 @@ def erase(network: Network, samples: Sequence[Sample], directions: int) -> None:
 
     Args:
         network: of any device; its `grade_head` is changed in place.
-        samples: that it was trained on; without two frame sizes in one class nothing is changed.
-        directions: how many are erased.
+        samples: what it was trained on; without two frame sizes in one class nothing is changed.
+        directions: how many are erased, 0 or more.
     """
     pooled = _pooled(network, samples)
     labels = np.array([s.record.label for s in samples])
@@ -47,21 +46,26 @@ def erase(network: Network, samples: Sequence[Sample], directions: int) -> None:
     before = np.einsum("npc,kpc->nk", pooled, weight) + bias
     weight[:, _LESION] = weight[:, _LESION] @ matrix
     after = np.einsum("npc,kpc->nk", pooled, weight) + bias
-    bias += _same_shares(after, before, labels)
+    bias += same_shares(after, before, labels)
     with torch.no_grad():
         network.grade_head.weight.copy_(torch.from_numpy(weight.reshape(len(weight), -1)))
         network.grade_head.bias.copy_(torch.from_numpy(bias))
 
 
 def erasing(
-    features: NDArray[Any], labels: NDArray[Any], strata: NDArray[Any], directions: int
+    features: NDArray[np.generic],
+    labels: NDArray[np.generic],
+    strata: NDArray[np.generic],
+    directions: int,
 ) -> Floats:
     """The matrix that weights are multiplied by from the right, (C, C).
 
     Args:
-        features: (N, C). labels, strata: (N,), an empty stratum is not known. directions: how many
-            are erased, the one that tells the frame sizes apart best first; fewer where there are
-            no more.
+        features: (N, C).
+        labels: (N,) names of the classes.
+        strata: (N,) frame sizes; an empty one is not known.
+        directions: how many are erased, the one that tells the frame sizes apart best first; fewer
+            where there are no more.
     """
     centred = features.astype(np.float64)
     identity = np.eye(centred.shape[1])
@@ -81,27 +85,37 @@ def erasing(
     values, vectors = np.linalg.eigh(spread)
     whiten = (vectors / np.sqrt(values)) @ vectors.T
     colour = (vectors * np.sqrt(values)) @ vectors.T
-    found, sizes, _ = np.linalg.svd(whiten @ np.array(means).T, full_matrices=False)
-    found = found[:, :directions][:, sizes[:directions] > 1e-6 * sizes[0]]
-    matrix: Floats = identity - colour @ found @ found.T @ whiten
+    axes, sizes, _ = np.linalg.svd(whiten @ np.array(means).T, full_matrices=False)
+    axes = axes[:, :directions][:, sizes[:directions] > 1e-6 * sizes[0]]
+    matrix: Floats = identity - colour @ axes @ axes.T @ whiten
     return matrix
 
 
 def _pooled(network: Network, samples: Sequence[Sample]) -> Floats:
-    """What the grades read of each sample, as it is, (N, 2, C)."""
+    """What the grades read of each sample, which is not changed before, (N, 2, C)."""
     size, device = network.config.size, next(network.parameters()).device
     network.eval()
-    found = []
+    pooled = []
     with torch.inference_mode():
         for start in range(0, len(samples), 8):
             inputs = np.stack([plain(s, size)[0] for s in samples[start : start + 8]])
-            found.append(network(torch.from_numpy(inputs)[:, None].to(device)).pooled.cpu().numpy())
-    return np.concatenate(found).astype(np.float64)
+            out = network(torch.from_numpy(inputs)[:, None].to(device))
+            pooled.append(out.pooled.cpu().numpy())
+    return np.concatenate(pooled).astype(np.float64)
 
 
-def _same_shares(after: Floats, before: Floats, labels: NDArray[Any]) -> Floats:
-    """What is added to the logits `after`, (K,), so that each label gets the mean probability that
-    `before` gave it, every class counting the same."""
+def same_shares(after: Floats, before: Floats, labels: NDArray[np.generic]) -> Floats:
+    """What is added to logits so that each label gets the mean probability that it had, every class
+    counting the same.
+
+    Args:
+        after: (N, K) logits that are to be mended.
+        before: (N, K) logits whose mean probabilities are wanted.
+        labels: (N,) true classes.
+
+    Returns:
+        (K,), of mean zero.
+    """
 
     def shares(logits: Floats) -> Floats:
         each = [softmax(logits)[labels == label].mean(0) for label in np.unique(labels)]
@@ -109,8 +123,8 @@ def _same_shares(after: Floats, before: Floats, labels: NDArray[Any]) -> Floats:
 
     wanted, added = shares(before), np.zeros(before.shape[1])
     for _ in range(_ROUNDS):
-        found = shares(after + added)
-        if np.abs(found - wanted).max() < _CLOSE:
+        reached = shares(after + added)
+        if np.abs(reached - wanted).max() < _CLOSE:
             break
-        added += np.log(wanted) - np.log(found)
+        added += np.log(wanted) - np.log(reached)
     return np.asarray(added - added.mean())

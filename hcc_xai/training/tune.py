@@ -1,6 +1,6 @@
 """Search for a better recipe with Optuna: resumable, its study in SQLite, every trial kept.
 
-What is maximised is `train.validate`'s score on images held back from the training part, so that
+What is maximised is `validate`'s score on images held back from the training part, so that
 the fold that is reported on is never looked at.
 """
 
@@ -10,15 +10,16 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hcc_xai.dataset.folder import leave_out, read_index
 from hcc_xai.errors import DataError
-from hcc_xai.files import write_whole
+from hcc_xai.files import write_json
 from hcc_xai.model.network import NetworkConfig
-from hcc_xai.training.loop import TrainConfig, train
+from hcc_xai.training.loop import train
+from hcc_xai.training.recipe import TrainConfig
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -47,8 +48,14 @@ def tune(
     each trial's curves. Trials that fall behind are stopped early.
 
     Args:
+        data: the data folder.
+        out: folder of the study.
+        network: what is trained.
+        trials: how many the study is to hold, at least 1.
         recipe: what is not searched for is taken from it; it is also the first trial.
         fold: left out, to be reported on later; none by default.
+        pretrained: safetensors of a trunk, or of a whole network, to start from.
+        report: is told one line a trial.
 
     Returns:
         The best recipe so far, without held-back images.
@@ -59,7 +66,7 @@ def tune(
     import optuna
 
     if trials < 1:
-        raise DataError(f"trials is {trials}; at least 1 is wanted")
+        raise DataError("tune-trials", "trials is {trials}; at least 1 is wanted", trials=trials)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     records = leave_out(read_index(data), fold).records
@@ -104,9 +111,11 @@ def tune(
     if missing > 0:
         study.optimize(objective, n_trials=missing)
     if not any(t.value is not None for t in _ended(study)):
-        raise DataError("no trial came to its end; try more trials or more epochs")
+        raise DataError(
+            "tune-no-trial-ended", "no trial came to its end; try more trials or more epochs"
+        )
     best = replace(recipe, **study.best_params, validation=0.0)
-    write_whole(out / "best.json", (json.dumps(best.to_dict(), indent=1) + "\n").encode())
+    write_json(out / "best.json", best.to_dict())
     draw_study(_ended(study), out / "study.png")
     return best
 
@@ -150,7 +159,7 @@ def draw_study(trials: list[FrozenTrial], path: str | Path) -> None:
     names = sorted({name for t in done for name in t.params})
     figure = Figure(figsize=(3.2 * (1 + len(names)), 3.2), layout="constrained")
     first, *others = np.atleast_1d(np.asarray(figure.subplots(1, 1 + len(names), sharey=True)))
-    scores: list[Any] = [t.value for t in done]
+    scores = [t.value for t in done if t.value is not None]
     first.plot([t.number for t in done], scores, "o")
     first.plot([t.number for t in done], np.maximum.accumulate(scores), drawstyle="steps-post")
     first.set(xlabel="trial", ylabel="score on held-back images")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hcc_xai.imaging import draw
 from hcc_xai.language import words
-from hcc_xai.language.telling import DOUBT, Statement
+from hcc_xai.language.statement import DOUBT, Statement
 from hcc_xai.page.texts import text
 
 if TYPE_CHECKING:

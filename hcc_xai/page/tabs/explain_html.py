@@ -13,7 +13,8 @@ from hcc_xai.explain.faithfulness import Faithfulness
 from hcc_xai.explain.methods import METHODS, Explanation, agreement
 from hcc_xai.explain.shares import shares
 from hcc_xai.language import words
-from hcc_xai.language.telling import Statement, evidence_elsewhere
+from hcc_xai.language.statement import Statement
+from hcc_xai.language.telling import evidence_elsewhere
 from hcc_xai.page import texts
 from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.texts import text
