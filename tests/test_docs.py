@@ -22,6 +22,7 @@ from hcc_xai.model.network import NetworkConfig
 
 DOCS = TOP / "docs"
 PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+DIARIES = ("CHANGELOG.md", "experiments.md")  # that speak of how things were
 TOUR = DOCS / "tour.ipynb"
 
 
@@ -44,6 +45,14 @@ def test_every_page_is_linked_from_the_readme() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((TOP / "README.md").read_text(encoding="utf-8").split()) < 1400
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_file_that_is_named_is_there(path: Path) -> None:
+    if path.name in DIARIES:
+        return
+    for name in re.findall(r"`([\w/]+\.py)`", path.read_text(encoding="utf-8")):
+        assert any((folder / name).is_file() for folder in (TOP, PACKAGE, TOP / "tests")), name
 
 
 # -- architecture ----------------------------------------------------------------------------------
