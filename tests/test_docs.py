@@ -7,9 +7,11 @@ import dataclasses
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from test_house import GROUND, PACKAGE, ROOMS, SHOWN, TOP
 
 import hcc_xai
@@ -20,6 +22,7 @@ from hcc_xai.model.network import NetworkConfig
 
 DOCS = TOP / "docs"
 PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+DIARIES = ("CHANGELOG.md", "experiments.md")  # that speak of how things were
 TOUR = DOCS / "tour.ipynb"
 
 
@@ -42,6 +45,14 @@ def test_every_page_is_linked_from_the_readme() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((TOP / "README.md").read_text(encoding="utf-8").split()) < 1400
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_file_that_is_named_is_there(path: Path) -> None:
+    if path.name in DIARIES:
+        return
+    for name in re.findall(r"`([\w/]+\.py)`", path.read_text(encoding="utf-8")):
+        assert any((folder / name).is_file() for folder in (TOP, PACKAGE, TOP / "tests")), name
 
 
 # -- architecture ----------------------------------------------------------------------------------
@@ -146,9 +157,18 @@ def test_every_key_of_a_config_is_explained_and_the_example_is_one() -> None:
 # -- the notebook ----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Two threads of a tiny network wait for each other more than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
 def test_the_tour_runs_from_its_first_cell_to_its_last(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
     monkeypatch.setenv("HCC_XAI_MODEL", str(tiny_bundle))
     namespace: dict[str, object] = {}
