@@ -177,16 +177,16 @@ def _wrong(entry: zipfile.ZipInfo) -> ImageError | None:
 
 
 def _member(source: Path, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
-    damaged = "This file in the archive is damaged; pack it again."
-
     def load() -> bytes:
         try:
             with zipfile.ZipFile(source) as archive, archive.open(entry) as file:
                 data = file.read(entry.file_size + 1)  # an archive may lie about its sizes
         except _DAMAGES:
-            raise ImageError("archive-member-damaged", damaged) from None
-        if len(data) > entry.file_size:
-            raise ImageError("archive-member-damaged", damaged)
+            data = None
+        if data is None or len(data) > entry.file_size:
+            raise ImageError(
+                "archive-member-damaged", "This file in the archive is damaged; pack it again."
+            )
         return data
 
     return load
