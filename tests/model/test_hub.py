@@ -256,7 +256,7 @@ def test_the_environment_names_the_hub_and_the_cache(
         **os.environ,
         "HF_ENDPOINT": server.url,
         "HF_HOME": str(tmp_path / "home"),
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     done = subprocess.run(
         [sys.executable, "-c", code, "owner/tiny"],

@@ -28,7 +28,7 @@ from hcc_xai.model.calibration import Calibration
 from hcc_xai.model.second_opinion import GlassBox
 from hcc_xai.stats import Figure
 
-SHIPPED = Path(__file__).parents[1] / "weights" / "liver-us"
+SHIPPED = Path(__file__).parents[2] / "weights" / "liver-us"
 README = (SHIPPED / "README.md").read_text(encoding="utf-8")
 
 

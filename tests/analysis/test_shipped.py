@@ -14,7 +14,7 @@ from hcc_xai.model.bundle import default_model
 from hcc_xai.model.network import sector_of
 from hcc_xai.phantoms.phantom import make, random_spec
 
-TOP = Path(__file__).parents[1]
+TOP = Path(__file__).parents[2]
 EXAMPLES = sorted(p for p in (TOP / "examples").iterdir() if p.suffix in (".png", ".dcm"))
 TOLERANCE = 0.01  # of a probability, between float32 and float16 (stated in analysis.py)
 

@@ -192,7 +192,7 @@ def test_a_killed_run_goes_on(tiny_bundle: Path, tiny: Analyzer, tmp_path: Path)
         [sys.executable, "-c", KILLED, *arguments, str(tiny_bundle)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
     )
     assert process.returncode == -signal.SIGKILL
     done = len(rows_of(tmp_path / "out"))

@@ -33,8 +33,8 @@ def test_every_layer_is_a_frame_with_its_name(tiny: Analyzer, scan: np.ndarray) 
 def test_the_bundle_that_ships_is_quick_and_small() -> None:
     from hcc_xai import load
 
-    analyzer = load(Path(__file__).parents[1] / "weights" / "liver-us", device="cpu")
-    answer = analyzer.analyze(Path(__file__).parents[1] / "examples" / "malignant.png")
+    analyzer = load(Path(__file__).parents[2] / "weights" / "liver-us", device="cpu")
+    answer = analyzer.analyze(Path(__file__).parents[2] / "examples" / "malignant.png")
     animate(analyzer, answer)
     start = time.perf_counter()
     moving = animate(analyzer, answer)

@@ -24,7 +24,7 @@ from hcc_xai.imaging.sector import find_sector
 from hcc_xai.language.errors import SPANISH, said, say
 from hcc_xai.phantoms.phantom import random_spec
 
-PACKAGE = Path(__file__).parents[1] / "hcc_xai"
+PACKAGE = Path(__file__).parents[2] / "hcc_xai"
 # Rooms where an error may still be one English sentence, without a key.
 OLD: set[str] = set()
 # Values that the Spanish sentence does without.

@@ -18,7 +18,7 @@ from hcc_xai.imaging.frame import Frame, even_out, find_sector
 from hcc_xai.imaging.sector import shape_of
 from hcc_xai.phantoms.phantom import make, random_spec
 
-AUL = Path(__file__).parents[2] / "shared" / "data" / "aul"
+AUL = Path(__file__).parents[3] / "shared" / "data" / "aul"
 Mask = NDArray[np.bool_]
 
 

@@ -177,7 +177,7 @@ def test_without_spaces_it_is_load(tiny_bundle: Path) -> None:
 def test_a_bundle_that_cannot_be_loaded_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     try:
         import app
     finally:

@@ -219,7 +219,7 @@ def test_dicom_holds_pixels_spacing_and_fictitious_tags(
 def test_import_is_light() -> None:
     heavy = "{'torch', 'pydicom', 'matplotlib'}"
     code = f"import sys, hcc_xai.phantoms.phantom; print({heavy} & set(sys.modules))"
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
@@ -227,7 +227,7 @@ def test_import_is_light() -> None:
 
 
 def test_examples_are_made_small(tmp_path: Path) -> None:
-    script = Path(__file__).parents[1] / "scripts" / "make_examples.py"
+    script = Path(__file__).parents[2] / "scripts" / "make_examples.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True)
     files = sorted(tmp_path.iterdir())
     assert {f.suffix for f in files} == {".png", ".dcm"} and len(files) == 6

@@ -462,7 +462,7 @@ def test_further_questions(visit: Open) -> None:
 def test_many_files_at_once(visit: Open, tmp_path: Path) -> None:
     page = visit()
     page.get_by_role("tab", name="Batch").click()
-    examples = sorted((Path(__file__).parents[2] / "examples").glob("*.png"))
+    examples = sorted((Path(__file__).parents[3] / "examples").glob("*.png"))
     note = tmp_path / "note.txt"
     note.write_text("a text that is long enough to be taken for a text, and for no picture")
     with page.expect_file_chooser() as chooser:

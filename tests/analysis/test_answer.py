@@ -22,7 +22,7 @@ from hcc_xai.model.runtime import Raw, TorchRuntime
 from hcc_xai.phantoms.phantom import make, random_spec
 from hcc_xai.reports.writers import WRITERS, files_of
 
-TOP = Path(__file__).parents[1]
+TOP = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

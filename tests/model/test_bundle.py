@@ -134,7 +134,7 @@ def test_optional_files_count_only_with_the_weights_they_were_fitted_to(folder: 
 
 def test_the_default_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HCC_XAI_MODEL", raising=False)
-    assert Path(default_model()) == Path(__file__).resolve().parents[1] / "weights" / "liver-us"
+    assert Path(default_model()) == Path(__file__).resolve().parents[2] / "weights" / "liver-us"
     monkeypatch.setenv("HCC_XAI_MODEL", "owner/name@v1")
     assert default_model() == "owner/name@v1"
 

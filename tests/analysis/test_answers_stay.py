@@ -13,8 +13,8 @@ import pytest
 from hcc_xai.analysis.analyzer import Analyzer, load
 from hcc_xai.phantoms.phantom import make, random_spec
 
-TOP = Path(__file__).parents[1]
-ANSWERS = json.loads((TOP / "tests" / "answers.json").read_text())
+TOP = Path(__file__).parents[2]
+ANSWERS = json.loads(Path(__file__).with_name("answers.json").read_text())
 
 
 @pytest.fixture(scope="module")
