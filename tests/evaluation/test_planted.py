@@ -4,14 +4,15 @@ fail."""
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hcc_xai.analysis.challenges import Challenge, fired
-from hcc_xai.evaluation import planted
-from hcc_xai.evaluation.planted import WORLDS, place_of, spec_of
+from hcc_xai.evaluation.planted import WorldFigures, benchmark
+from hcc_xai.evaluation.planted_worlds import WORLDS, Recipe, place_of, spec_of
 from hcc_xai.phantoms.phantom import make
 
 
@@ -61,39 +62,48 @@ def test_a_warning_fires_when_enough_speaks_against() -> None:
     assert fired(some("text", 1, n=1)) == ["text"] and fired(some("text", 0, n=1)) == []
 
 
+@dataclass(frozen=True)
+class Run:
+    """What a benchmark wrote, and what it returned."""
+
+    out: Path
+    worlds: dict[str, WorldFigures]
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One epoch on 32 small phantoms, which teaches nothing."""
     out = tmp_path_factory.mktemp("planted")
-    told: list[str] = []
-    found = planted.benchmark(
+    lines: list[str] = []
+    worlds = benchmark(
         out,
         images=32,
         tested=6,
         epochs=1,
         methods=["grad-cam++", "contribution"],
-        report=told.append,
+        recipe=Recipe(shape=(160, 208), side=96),
+        report=lines.append,
     )
-    assert any("of 6 right" in line for line in told)
-    return out, found
+    assert any("of 6 right" in line for line in lines)
+    return Run(out, worlds)
 
 
-def test_it_writes_tables_and_pictures(made: tuple[Path, dict]) -> None:
-    out, found = made
-    assert list(found) == list(WORLDS)
-    assert json.loads((out / "planted.json").read_text()) == found
-    text = (out / "planted.md").read_text()
+def test_it_writes_tables_and_pictures(run: Run) -> None:
+    assert list(run.worlds) == list(WORLDS)
+    assert json.loads((run.out / "planted.json").read_text()) == run.worlds
+    text = (run.out / "planted.md").read_text()
     assert all(world.says in text for world in WORLDS.values())
-    assert all((out / "bundles" / world / "model.safetensors").is_file() for world in WORLDS)
+    assert all((run.out / "bundles" / world / "model.safetensors").is_file() for world in WORLDS)
     for world, about in WORLDS.items():
-        assert found[world]["accuracy"]["n"] == 6
-        assert set(found[world]["methods"]) == (
+        figures = run.worlds[world]
+        assert figures["accuracy"]["n"] == 6
+        assert set(figures["methods"]) == (
             {"grad-cam++", "contribution"} if about.placed else set()
         )
-        assert "text" in found[world]["challenges"]
+        assert "text" in figures["challenges"]
 
 
-def test_an_untrained_network_finds_no_text(made: tuple[Path, dict]) -> None:
-    """One epoch on 32 phantoms teaches nothing: the benchmark must not say that it did."""
-    _, found = made
-    one = found["text"]["methods"]["contribution"]
+def test_an_untrained_network_finds_no_text(run: Run) -> None:
+    """The benchmark must not say that it did."""
+    one = run.worlds["text"]["methods"]["contribution"]
     assert one["peak"]["n"] == 0 or one["peak"]["low"] < 0.9
