@@ -19,6 +19,7 @@ from scipy.stats import binomtest
 from hcc_xai.errors import ArgumentError
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.integer | np.floating]  # real numbers of any type
 
 
 class FigureRow(TypedDict):
@@ -266,20 +267,20 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def softmax(logits: NDArray[Any]) -> Floats:
+def softmax(logits: Numbers) -> Floats:
     """(..., K) -> (..., K), summing to one."""
     odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
     total: Floats = odds / odds.sum(-1, keepdims=True)
     return total
 
 
-def log_loss(chances: Floats, truth: NDArray[Any]) -> float:
+def log_loss(chances: Floats, truth: Numbers) -> float:
     """Mean negative log probability of the true label. (N, K), (N,)."""
     picked = chances[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(picked, 1e-12)).mean())
 
 
-def brier(chances: Floats, truth: NDArray[Any]) -> float:
+def brier(chances: Floats, truth: Numbers) -> float:
     """Mean squared distance to the one-hot truth (Brier 1950), 0 to 2. (N, K), (N,)."""
     return float(((chances - np.eye(chances.shape[1])[truth]) ** 2).sum(1).mean())
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ from hcc_xai.model.network import Network
 from hcc_xai.model.runtime import Floats, Raw, Runtime, TorchRuntime, in_parts
 from hcc_xai.model.second_opinion import FILE as WORDS
 from hcc_xai.model.second_opinion import GlassBox
-from hcc_xai.stats import softmax
+from hcc_xai.stats import Numbers, softmax
 
 Progress = Callable[[float], None]  # is told the share that is done, and may raise to stop
 
@@ -247,17 +247,17 @@ class Analyzer:
         """Probabilities, calibrated where the bundle holds a calibration. (..., K) -> (..., K)."""
         return self.calibration.probabilities(logits) if self.calibration else softmax(logits)
 
-    def predict(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    def predict(self, inputs: Numbers) -> NDArray[np.float64]:
         """Probabilities of any number of inputs. (N, S, S) of any float type -> (N, K)."""
         logits = [self.forward(part).logits for part in in_parts(inputs)]
         return self.chances(np.concatenate(logits).astype(np.float64))
 
-    def pooled(self, inputs: NDArray[Any]) -> Floats:
+    def pooled(self, inputs: Numbers) -> Floats:
         """What the grades read of any number of inputs. (N, S, S) of any float type ->
         (N, P, C)."""
         return np.concatenate([self.forward(part).pooled for part in in_parts(inputs)])
 
-    def summaries(self, inputs: NDArray[Any]) -> Floats:
+    def summaries(self, inputs: Numbers) -> Floats:
         """What the gate reads of any number of inputs. (N, S, S) of any float type -> (N, D)."""
         return self.runtime.summaries(inputs)
 

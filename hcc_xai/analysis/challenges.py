@@ -68,7 +68,7 @@ class Challenge:
             return lesion_ignored(self.before, self.after)
         return self.name not in DECIDES and self.flips
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {**asdict(self), "flips": self.flips, "bad": self.bad}
 
 

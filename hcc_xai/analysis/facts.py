@@ -32,7 +32,7 @@ class Flag:
     severity: str
     message: Mapping[str, str]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As JSON holds it."""
         return {"code": self.code, "severity": self.severity, "message": dict(self.message)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from hcc_xai.imaging.draw import own_scale
 from hcc_xai.imaging.painting import hidden_and_elsewhere
 from hcc_xai.model.network import STRIDE, Network
 from hcc_xai.model.runtime import Floats, Runtime
+from hcc_xai.stats import Numbers
 
 Progress = Callable[[float], None]
 
@@ -40,7 +41,7 @@ class Asked(Protocol):
     @property
     def runtime(self) -> Runtime: ...
 
-    def predict(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    def predict(self, inputs: Numbers) -> NDArray[np.float64]:
         """Probabilities. (N, S, S) -> (N, K)."""
 
 

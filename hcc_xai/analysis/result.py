@@ -400,7 +400,7 @@ class Analysis:
 
     # -- writing ----------------------------------------------------------------------------------
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Everything but pixels; nothing from the file's tags. `hcc_xai.saved` reads it back."""
         return facts.stored(self)
 

@@ -56,7 +56,7 @@ class SavedAnswer:
         """What was found, in one or two plain sentences."""
         return words.pick(self.words_of["sentence"], language)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The dict that it was read from."""
         stored: dict[str, Any] = {
             "model": self.model,

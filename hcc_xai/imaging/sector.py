@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.errors import ArgumentError
+from hcc_xai.stats import Numbers as Numbers
 
 _GREY, _FIT = 480, 256  # longest side in pixels: at least for the halo, at most for the fit
 _FAINT = 4  # grey levels above the background that make an echo
@@ -30,7 +31,6 @@ _MISSED = 0.04  # share of the echoes that a fan may leave out
 _FULL, _NARROW = 0.95, 0.32  # of its box: what a rectangle fills; a phased fan's width near its top
 _CUT = np.array([0.8, 0.93])  # the least that cut corners and a cut bottom leave of width and depth
 
-Numbers = NDArray[np.integer | np.floating]  # real numbers of any type
 Mask = NDArray[np.bool_]
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -44,7 +44,7 @@ class Statement:
             return words.pick(self.words, language)
         return words.say(self.key, language, **_written(self.values, language))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As JSON holds it, with the sentence in every language."""
         return {
             "key": self.key,

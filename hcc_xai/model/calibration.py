@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.findings.outlines import Outlines
-from hcc_xai.stats import Floats, log_loss, softmax
+from hcc_xai.stats import Floats, Numbers, log_loss, softmax
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Calibration:
                 "calibration.json: labels, limits and counts differ in length",
             )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
@@ -82,7 +81,7 @@ class Calibration:
             )
         return cls(**{**given, **lists, "outlines": Outlines(**lines)})
 
-    def probabilities(self, logits: NDArray[Any]) -> Floats:
+    def probabilities(self, logits: Numbers) -> Floats:
         """Calibrated probabilities. (..., K) -> (..., K)."""
         return softmax(np.asarray(logits, np.float64) / self.temperature)
 
@@ -93,7 +92,7 @@ class Calibration:
 
 
 def fit(
-    logits: NDArray[Any], truth: NDArray[Any], labels: Sequence[str], *, alpha: float = 0.1
+    logits: Numbers, truth: Numbers, labels: Sequence[str], *, alpha: float = 0.1
 ) -> Calibration:
     """Temperature by least log loss (Guo et al. 2017), then class-conditional (Mondrian) conformal
     limits (Vovk 2012): a label's limit is the ceil((n + 1)(1 - alpha))-th largest probability that
@@ -115,11 +114,12 @@ def fit(
         )
     if not np.isfinite(logits).all():
         raise ArgumentError("calibration-not-finite", "some logits are not finite")
-    found = minimize_scalar(
-        lambda t: log_loss(softmax(logits / np.exp(t)), truth), bounds=(-3, 3), method="bounded"
+    scores: Floats = np.asarray(logits, np.float64)
+    least = minimize_scalar(
+        lambda t: log_loss(softmax(scores / np.exp(t)), truth), bounds=(-3, 3), method="bounded"
     )
-    temperature = float(np.exp(found.x))
-    chances = softmax(logits / temperature)
+    temperature = float(np.exp(least.x))
+    chances = softmax(scores / temperature)
     limits, counts = [], []
     for index in range(len(labels)):
         own = np.sort(chances[truth == index, index])[::-1]

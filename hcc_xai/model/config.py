@@ -71,7 +71,7 @@ class BundleConfig:
         logit: np.float64 = np.log(threshold / (1 - threshold))
         return logit
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As `config.json` holds it."""
         stored = {**asdict(self), "network": self.network.to_dict()}
         if self.format == 1:  # whose keys these are not

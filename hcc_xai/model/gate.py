@@ -13,7 +13,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from hcc_xai.errors import ArgumentError, BundleError
-from hcc_xai.stats import softmax
+from hcc_xai.stats import Numbers, softmax
 
 LIVER = "liver-ultrasound"
 _COMPONENTS = 48
@@ -63,7 +62,7 @@ class Gate:
     limits: Floats
     scales: Floats
 
-    def scores(self, summaries: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def scores(self, summaries: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Both scores and the kinds' probabilities. (N, D) -> (N, 2), (N, M)."""
         x = (np.asarray(summaries, np.float64) - self.mean) / self.spread
         logits = x @ self.weight.T.astype(np.float64) + self.bias
@@ -77,7 +76,7 @@ class Gate:
         far = np.sqrt((inside**2).mean(1) + ((outside**2).mean(1) / float(self.rest[0])))
         return np.column_stack([np.log(liver / (1 - liver)), -far]), chances
 
-    def judge(self, summaries: NDArray[Any]) -> tuple[Verdict, ...]:
+    def judge(self, summaries: Numbers) -> tuple[Verdict, ...]:
         """One verdict a picture. (N, D) -> N."""
         scores, chances = self.scores(summaries)
         margins = ((scores - self.limits) / self.scales).min(1)
@@ -115,9 +114,9 @@ _ARRAYS = ("mean", "spread", "weight", "bias", "centre", "basis", "rest", "limit
 
 
 def fit(
-    summaries: NDArray[Any],
+    summaries: Numbers,
     kinds: Sequence[str],
-    folds: NDArray[Any],
+    folds: Numbers,
     *,
     accept: float = 0.95,
     judged: NDArray[np.bool_] | None = None,
@@ -159,7 +158,7 @@ def fit(
     )
 
 
-def _fit(x: NDArray[np.float64], names: NDArray[Any]) -> Gate:
+def _fit(x: NDArray[np.float64], names: NDArray[np.str_]) -> Gate:
     from sklearn.linear_model import LogisticRegression
 
     liver = names == LIVER

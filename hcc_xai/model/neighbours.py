@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from safetensors.numpy import save
 from hcc_xai.errors import BundleError
 from hcc_xai.files import write_whole
 from hcc_xai.model.bundle import SHA_KEY
+from hcc_xai.stats import Numbers
 
 FILE = "neighbours.safetensors"
 
@@ -36,7 +36,7 @@ class Neighbour:
         """Whether it is, as good as surely, this very image."""
         return self.distance < _SAME
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -45,10 +45,10 @@ class Neighbours:
 
     def __init__(
         self,
-        features: NDArray[Any],
+        features: Numbers,
         labels: Sequence[str],
-        mean: NDArray[Any],
-        spread: NDArray[Any],
+        mean: Numbers,
+        spread: Numbers,
         unit: float,
     ) -> None:
         self.features, self.labels = np.asarray(features, np.float32), tuple(labels)

@@ -86,7 +86,7 @@ class NetworkConfig:
         """How often the grades read the shared map: over the sector, and over the target."""
         return 1 if self.target is None else 2
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As JSON holds it."""
         return {**asdict(self), "labels": list(self.labels), "masks": list(self.masks)}
 

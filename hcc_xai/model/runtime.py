@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hcc_xai.model.exact import immediate
 from hcc_xai.model.network import Network, sector_of
+from hcc_xai.stats import Numbers
 
 Floats = NDArray[np.float32]
 _BATCH = 8  # pictures of a pass; more at once take memory and no less time
@@ -55,7 +56,7 @@ class Runtime(Protocol):
     def forward(self, inputs: Floats) -> Raw:
         """One pass. inputs: (B, S, S) float32 as `Frame.to_network` makes them."""
 
-    def summaries(self, inputs: NDArray[Any]) -> Floats:
+    def summaries(self, inputs: Numbers) -> Floats:
         """Only `Raw.summary`, of any number of inputs. (N, S, S) -> (N, D)."""
 
 
@@ -115,7 +116,7 @@ class TorchRuntime:
             return self.features(x, half=False)
         return shared.float().contiguous(), summary
 
-    def summaries(self, inputs: NDArray[Any]) -> Floats:
+    def summaries(self, inputs: Numbers) -> Floats:
         """The trunk's summary of any number of inputs, without the rest of the network.
 
         Args:
@@ -130,7 +131,7 @@ class TorchRuntime:
         return np.concatenate(rows)
 
 
-def in_parts(inputs: NDArray[Any]) -> Iterator[Floats]:
+def in_parts(inputs: Numbers) -> Iterator[Floats]:
     """Inputs in batches of a size that is quick, as float32."""
     for start in range(0, len(inputs), _BATCH):
         yield inputs[start : start + _BATCH].astype(np.float32, copy=False)

@@ -53,7 +53,7 @@ class Opinion:
     probability: float
     reasons: tuple[tuple[str, float], ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {
             "label": self.label,
             "probability": self.probability,
@@ -93,7 +93,7 @@ class GlassBox:
         reasons = tuple((self.names[int(i)], float(sign * parts[i])) for i in order)
         return Opinion(self.labels[logit > 0], float(1 / (1 + np.exp(-abs(logit)))), reasons)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {
             "labels": list(self.labels),
             "names": list(self.names),

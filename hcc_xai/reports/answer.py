@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,4 +35,4 @@ class Answer(Protocol):
 
     def heatmap(self, label: str | None = ..., kind: str = ...) -> NDArray[np.float32]: ...
     def scale(self, kind: str = ...) -> float: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_dict(self) -> dict[str, object]: ...
