@@ -8,7 +8,7 @@ the gain's slope, shows here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -23,20 +23,12 @@ from hcc_xai.imaging.marks import drawn
 from hcc_xai.imaging.painting import but_for_the_lesion, hidden_and_elsewhere, ring_about
 from hcc_xai.imaging.sector import find_sector
 from hcc_xai.language.telling import lesion_ignored
-from hcc_xai.stats import wilson
 
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 DECIDES = ("lesion", "all-but-lesion")  # of these the first shall move the answer; the others not
 _INK = 0.88  # of marks, share of white
 _BLACK = 0.02  # grey level, share of white, up to which there are no echoes
-_SURE = 0.7  # probability from which a flip is more than a close call that falls the other way
-
-# The lower bound of the share of bad challenges above which a warning fires. Where the network must
-# choose between two grades, hiding the lesion leaves one of them as it is; a network that ignores
-# the lesion leaves most.
-_FIRES = {"lesion": 0.5}
-_FIRES_ELSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -327,51 +319,3 @@ def _nothing_but(grey: Grey, kept: Mask) -> Grey:
     noise = cv2.GaussianBlur(rng.standard_normal(grey.shape), (0, 0), 1.0)
     even = np.median(grey[inside]) + 0.1 * noise / noise.std()
     return np.where(inside & ~kept, np.clip(even, 0, 1), grey).astype(np.float32)
-
-
-def fired(challenges: Sequence[Sequence[Challenge]]) -> list[str]:
-    """The warnings about a model: the challenges that spoke against it so often that the lower
-    bound of their share is over a tenth; or over a half, for the lesion painted over."""
-    found = tally(challenges)
-    return [n for n, figure in found.items() if figure["low"] > _FIRES.get(n, _FIRES_ELSE)]
-
-
-def tally(challenges: Sequence[Sequence[Challenge]]) -> dict[str, dict[str, Any]]:
-    """Of every change: how often it spoke against the answer, the median move, and how often the
-    answer flipped: of all, and of those that were given with 0.7 or more."""
-    names = dict.fromkeys(c.name for some in challenges for c in some)
-    return {
-        name: _told([c for some in challenges for c in some if c.name == name]) for name in names
-    }
-
-
-def tally_steps(challenges: Sequence[Sequence[Challenge]]) -> dict[str, list[dict[str, Any]]]:
-    """The same of every step, in their order, with its amount."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, ladder in STEPS.items():
-        for amount in ladder.steps:
-            mine = [c for some in challenges for c in some if (c.name, c.amount) == (name, amount)]
-            if mine:
-                found.setdefault(name, []).append({"amount": amount, **_told(mine)})
-    return found
-
-
-def _told(mine: Sequence[Challenge]) -> dict[str, Any]:
-    sure = [c for c in mine if c.before >= _SURE]
-    return share([c.bad for c in mine]) | {
-        "median_move": float(np.median([abs(c.before - c.after) for c in mine])),
-        "flips": sum(c.flips for c in mine),
-        "sure_flips": sum(c.flips for c in sure),
-        "sure_n": len(sure),
-    }
-
-
-def share(hits: Sequence[bool]) -> dict[str, Any]:
-    """How often, with its Wilson interval."""
-    low, high = wilson(sum(hits), len(hits))
-    return {
-        "value": float(np.mean(hits)) if hits else None,
-        "low": low,
-        "high": high,
-        "n": len(hits),
-    }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai import stats
-from hcc_xai.analysis.challenges import fired, tally, tally_steps
+from hcc_xai.analysis.tally import fired, tally, tally_steps
 from hcc_xai.auditing.measure import Measurement
 from hcc_xai.auditing.metrics import Numbers, numbers
 from hcc_xai.auditing.report import Baseline, Change, Moved, Shortcut, Step

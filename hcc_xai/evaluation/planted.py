@@ -22,8 +22,8 @@ import torch
 from numpy.typing import NDArray
 
 from hcc_xai.analysis.analyzer import Analyzer
-from hcc_xai.analysis.challenges import fired, share, tally
 from hcc_xai.analysis.result import Analysis
+from hcc_xai.analysis.tally import fired, share, tally
 from hcc_xai.evaluation.planted_training import Report, samples_of, save, train
 from hcc_xai.evaluation.planted_worlds import (
     DEFAULT,

@@ -9,18 +9,9 @@ import numpy as np
 import pytest
 
 from hcc_xai.analysis.analyzer import Analyzer
-from hcc_xai.analysis.challenges import (
-    CHANGES,
-    SEEN,
-    STEPS,
-    Challenge,
-    Scene,
-    changes,
-    in_steps,
-    tally,
-    tally_steps,
-)
+from hcc_xai.analysis.challenges import CHANGES, SEEN, STEPS, Challenge, Scene, changes, in_steps
 from hcc_xai.analysis.result import Analysis
+from hcc_xai.analysis.tally import tally, tally_steps
 from hcc_xai.imaging.marks import drawn
 from hcc_xai.language import words
 from hcc_xai.phantoms.phantom import make, random_spec

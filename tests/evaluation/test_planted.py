@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hcc_xai.analysis.challenges import Challenge, fired
+from hcc_xai.analysis.challenges import Challenge
+from hcc_xai.analysis.tally import fired
 from hcc_xai.evaluation.planted import WorldFigures, benchmark
 from hcc_xai.evaluation.planted_worlds import WORLDS, Recipe, place_of, spec_of
 from hcc_xai.phantoms.phantom import make
