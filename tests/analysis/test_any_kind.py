@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LABELS, Shape, make_tab, make_tiny
-from page_tools import CONTROLS, VISITOR
+from conftest import LABELS, Shape, make_tiny
 
 import hcc_xai
 from hcc_xai.analysis.analyzer import Analyzer, load
@@ -161,15 +160,6 @@ def test_a_title_that_a_language_lacks_is_said_in_english(tmp_path: Path, scan) 
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(BundleError, match="titles have no 'en' for label 'benign'"):
         load(folder)
-
-
-@pytest.mark.usefixtures("tidy")
-def test_the_page_answers(model: Analyzer, png: Path, request: pytest.FixtureRequest) -> None:
-    if not {"liver", "lesion"} <= set(model.config.network.masks):
-        request.applymarker(later)
-    tab = make_tab(model)
-    shown = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
-    assert shown[tab.stage] is not None
 
 
 def test_an_audit_measures_it(
