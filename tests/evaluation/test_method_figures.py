@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hcc_xai.evaluation import method_rows
 from hcc_xai.evaluation.method_figures import figures, markdown, write
 from hcc_xai.evaluation.method_probes import explain_input, infidelity, shuffled, stages
 from hcc_xai.evaluation.method_rows import RANDOM, chosen, measure
+from hcc_xai.model.runtime import Raw
 
 
 def test_the_images_are_fixed_ahead_and_spread_over_the_folds() -> None:
@@ -115,10 +117,12 @@ def test_infidelity_is_small_for_a_map_that_foretells(
     weights[size // 3 : size // 2, size // 3 : size // 2] = 1
     index = list(answer.probabilities).index(answer.label)
 
-    def forward(inputs: np.ndarray) -> dict[str, np.ndarray]:
+    known = analyzer.forward
+
+    def forward(inputs: np.ndarray) -> Raw:
         logits = np.zeros((len(inputs), 3), np.float32)
         logits[:, index] = (inputs * weights).sum((1, 2))
-        return {"logits": logits}
+        return replace(known(inputs), logits=logits)
 
     monkeypatch.setattr(analyzer, "forward", forward)
     good = infidelity(analyzer, answer, weights)

@@ -418,8 +418,18 @@ def test_pydicoms_own_files(name: str) -> None:
     assert_like_pydicom(path)
 
 
+# Of radiographs and MRI, which are read like ultrasound once their kinds are answered.
+UNREAD = (
+    "fo-dicom_CR-ModalitySequenceLUT.dcm",  # a modality LUT sequence is not applied
+    "fo-dicom_GH1339.dcm",  # said to hold no picture
+    "nema-wg04_MR2_JPLY.dcm",  # JPEG of 12 bits
+)
+
+
 @pytest.mark.parametrize("path", sorted(SHARED.glob("*.dcm")), ids=os.path.basename)
-def test_shared_files(path: Path) -> None:
+def test_shared_files(path: Path, request: pytest.FixtureRequest) -> None:
+    if path.name in UNREAD:
+        request.applymarker(pytest.mark.xfail(strict=True, reason="the kinds' issue"))
     assert_like_pydicom(path)
 
 
