@@ -1,7 +1,7 @@
 """The figures of some rows, each with n and a bootstrap interval by image.
 
-The rows are those of `evaluate.predict_folds`. "Within frame size" compares images of one stratum
-only, so that the scanner, which gives the class away in some data, can neither help nor hurt.
+"Within frame size" compares images of one stratum only, so that the scanner, which gives the class
+away in some data, can neither help nor hurt.
 """
 
 from __future__ import annotations

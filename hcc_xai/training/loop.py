@@ -70,15 +70,9 @@ def train(
     _check(records, network)
     images, plan = Images(folder, records, cache), Plan(network, recipe, pretrained)
     keep_memory()
-    if not recipe.soup:
-        return _train_one(images, plan, Path(out), report, watch)
-    weights = [
-        _train_one(images, replace(plan, recipe=own), Path(out) / f"network-{index}", report)
-        for index, own in enumerate(recipe.networks)
-    ]
-    state = soup(weights, images.samples(network.size), plan)
-    write_state(Path(out) / BEST, state, {"recipe": recipe.to_dict()})
-    return Path(out) / BEST
+    if recipe.soup:
+        return _train_soup(images, plan, Path(out), report)
+    return _train_one(images, plan, Path(out), report, watch)
 
 
 def _check(records: Sequence[Record], network: NetworkConfig) -> None:
@@ -95,9 +89,21 @@ def _check(records: Sequence[Record], network: NetworkConfig) -> None:
             )
 
 
-def _train_one(
-    images: Images, plan: Plan, out: Path, report: Report, watch: Watch = lambda row: None
-) -> Path:
+def _train_soup(images: Images, plan: Plan, out: Path, report: Report) -> Path:
+    """Train each network of a soup, and mix them."""
+    weights = []
+    for index, own in enumerate(plan.recipe.networks):
+        one, folder = replace(plan, recipe=own), out / f"network-{index}"
+        if own.soup:
+            weights.append(_train_soup(images, one, folder, report))
+        else:
+            weights.append(_train_one(images, one, folder, report, watch=lambda row: None))
+    state = soup(weights, images.samples(plan.network.size), plan)
+    write_state(out / BEST, state, {"recipe": plan.recipe.to_dict()})
+    return out / BEST
+
+
+def _train_one(images: Images, plan: Plan, out: Path, report: Report, watch: Watch) -> Path:
     """Train one network, epoch by epoch, from where its folder stands."""
     out.mkdir(parents=True, exist_ok=True)
     recipe, size = plan.recipe, plan.network.size
