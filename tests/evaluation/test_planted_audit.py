@@ -1,5 +1,10 @@
 """Models that were trained on purpose to use a shortcut, and an honest one, before the audit: each
-must be caught by the line that is meant for it, and the honest one by none."""
+must be caught by the line that is meant for it, and the honest one by none.
+
+The networks are stored, so nothing here depends on how a training falls out. That of the text was
+chosen among three (see `scripts/train_planted.py`): the test shows that the audit can catch such a
+network by the line of the text, not that it always does.
+"""
 
 from __future__ import annotations
 
