@@ -183,7 +183,7 @@ def _case(row: _Row, columns: _Columns, place: Path, label: str, folder: Path) -
         mask = folder / "masks" / f"{place.stem}.png"
     about = {c: (row[c] or "").strip() for c in columns.more}
     fold = row.get("fold") or ""
-    return Case(place, label, about, mask, int(fold) if fold.isdigit() else None)
+    return Case(place, label, about, mask, int(fold) if fold.isdecimal() else None)
 
 
 def plain_name(name: str) -> str:
