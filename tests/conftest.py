@@ -52,6 +52,16 @@ class Shape:
     organ: str | None = "liver"
 
 
+TUMOURS = ("glioma", "meningioma", "pituitary", "metastasis")
+SHAPES = {
+    "liver": Shape(("G1", "G2", "G3"), ("liver", "lesion")),
+    "no masks": Shape(("normal", "abnormal"), (), None, None),
+    "four labels": Shape(TUMOURS, ("tumour",), "tumour", None),
+    "three masks": Shape(LABELS, ("lungs", "heart", "nodule"), "nodule", "lungs"),
+    "organ alone": Shape(("normal", "abnormal"), ("lungs",), None, "lungs"),
+}
+
+
 def make_tiny(folder: Path, *, seed: int = 0, shape: Shape = Shape()) -> Path:
     """A bundle with random weights, quick to run; it outlines and grades, but knows nothing."""
     torch.manual_seed(seed)

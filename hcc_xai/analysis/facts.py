@@ -61,6 +61,8 @@ def facts_of(answer: Analysis, *, second: bool = False) -> telling.Facts:
         answer: that is told.
         second: with the second opinion, for which the lesion has to be described.
     """
+    evidence = answer.evidence
+    own = evidence.label == answer.label  # what was tested of another label is not the answer's
     return telling.Facts(
         label=answer.label,
         absent=answer.config.absent,
@@ -74,8 +76,8 @@ def facts_of(answer: Analysis, *, second: bool = False) -> telling.Facts:
         flags=answer.flags,
         lesions=None if answer.target is None else answer.lesions,
         shares=_shares(answer),
-        hidden=answer.evidence.hidden,
-        elsewhere=answer.evidence.elsewhere,
+        hidden=evidence.hidden if own else None,
+        elsewhere=evidence.elsewhere if own else None,
         second=second_of(answer) if second else None,
     )
 

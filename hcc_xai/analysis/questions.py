@@ -16,7 +16,7 @@ from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.explain import change_of_mind as minds
 from hcc_xai.explain import faithfulness
-from hcc_xai.explain.attribution import SHARED, Task, blurred, layers, outline_layer
+from hcc_xai.explain.attribution import SHARED, Task, blurred, inside, layers, outline_layer
 from hcc_xai.explain.change_of_mind import ChangeOfMind
 from hcc_xai.explain.faithfulness import Faithfulness
 from hcc_xai.explain.methods import (
@@ -115,7 +115,7 @@ def explain(
         list(answer.probabilities).index(label),
         None if against is None else list(answer.probabilities).index(against),
         answer.square_input,
-        None if own else network_of(model, question.method),
+        model.runtime.network,
         layer=layer,
         seed=question.seed,
         progress=progress,
@@ -143,18 +143,14 @@ def task_of(model: Asked, answer: Analysis, label: str) -> Task:
 def network_of(model: Asked, purpose: str) -> Network:
     """The network itself, for what has to look inside it.
 
+    Args:
+        model: who answers.
+        purpose: what looks inside, as the error names it.
+
     Raises:
         ArgumentError: the runtime holds none.
     """
-    network = model.runtime.network
-    if network is None:
-        raise ArgumentError(
-            "needs-network",
-            "{purpose} needs the network itself, which this runtime does not hold; "
-            "load the bundle with PyTorch",
-            purpose=purpose,
-        )
-    return network
+    return inside(model.runtime.network, purpose)
 
 
 def explain_outline(

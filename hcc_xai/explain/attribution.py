@@ -68,12 +68,7 @@ class Task:
         Raises:
             ArgumentError: there is none.
         """
-        if self.network is None:
-            raise ArgumentError(
-                "needs-gradients",
-                "this method takes gradients, and there is no network to take them of",
-            )
-        return self.network
+        return inside(self.network, "this method")
 
     @property
     def picture(self) -> Tensor:
@@ -84,6 +79,26 @@ class Task:
     def blurred(self) -> Tensor:
         """The picture without its detail, (1, 1, S, S) float32; -1 outside the sector."""
         return torch.from_numpy(blurred(self.input))[None, None]
+
+
+def inside(network: Network | None, purpose: str) -> Network:
+    """The network, for what has to look inside it.
+
+    Args:
+        network: of the runtime; None where it holds none.
+        purpose: what looks inside, as the error names it.
+
+    Raises:
+        ArgumentError: there is no network.
+    """
+    if network is None:
+        raise ArgumentError(
+            "needs-network",
+            "{purpose} needs the network itself, which this runtime does not hold; "
+            "load the bundle with PyTorch",
+            purpose=purpose,
+        )
+    return network
 
 
 def blurred(grey: Floats) -> Floats:

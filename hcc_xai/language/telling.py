@@ -1,6 +1,6 @@
 """What an answer states: a key, values, how serious it is, and the place it speaks of; no HTML.
 
-The page, the JSON, the command line and every report say these statements. Whether one of them
+The page's lines of trust, the JSON, the headline and the sentence are these statements. Whether one
 holds ("the lesion is ignored") is decided here and nowhere else.
 """
 
@@ -207,6 +207,7 @@ _TOPICS = {
     "uncalibrated": "confidence",
     "evidence-elsewhere": "evidence",
 }
+_PLACES = {"no-liver": "organ", "stale": "model"}  # of notes; the others speak of the picture
 
 
 def _trust(facts: Facts) -> Iterator[Statement]:
@@ -237,7 +238,7 @@ def _trust(facts: Facts) -> Iterator[Statement]:
     yield from second_opinion(facts.second, facts.label)
     for code in flags:
         if code not in _TOPICS:
-            yield repeated(code, "organ" if code == "no-liver" else "picture")
+            yield repeated(code, _PLACES.get(code, "picture"))
 
 
 def _evidence(facts: Facts) -> Iterator[Statement]:

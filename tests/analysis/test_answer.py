@@ -176,3 +176,12 @@ def test_packing_loses_nothing(array: np.ndarray) -> None:
     again = unpack(pack(array))
     np.testing.assert_array_equal(again, array)
     assert again.dtype == array.dtype and again.flags.writeable
+
+
+def test_what_was_tested_of_another_label_is_not_stated_of_the_answer(tiny: Analyzer, scan) -> None:
+    answer = tiny.analyze(scan)
+    other = next(label for label in answer.probabilities if label != answer.label)
+    own, foreign = tiny.evidence(answer), tiny.evidence(answer, other)
+    assert own.hidden is not None and foreign.hidden is not None and foreign.label == other
+    assert "hidden" in {s.key for s in answer.with_evidence(own).statements}
+    assert "hidden" not in {s.key for s in answer.with_evidence(foreign).statements}

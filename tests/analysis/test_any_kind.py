@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LABELS, Shape, make_tiny
+from conftest import LABELS, SHAPES, Shape, make_tiny
 
 import hcc_xai
 from hcc_xai.analysis.analyzer import Analyzer, load
@@ -25,14 +25,6 @@ from hcc_xai.model.bundle import load_bundle
 from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.network import NetworkConfig
 
-TUMOURS = ("glioma", "meningioma", "pituitary", "metastasis")
-SHAPES = {
-    "liver": Shape(("G1", "G2", "G3"), ("liver", "lesion")),
-    "no masks": Shape(("normal", "abnormal"), (), None, None),
-    "four labels": Shape(TUMOURS, ("tumour",), "tumour", None),
-    "three masks": Shape(LABELS, ("lungs", "heart", "nodule"), "nodule", "lungs"),
-    "organ alone": Shape(("normal", "abnormal"), ("lungs",), None, "lungs"),
-}
 later = pytest.mark.xfail(strict=True, reason="the kinds' issue")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Shape, make_tab, make_tiny
+from conftest import SHAPES, make_tab, make_tiny
 from page_tools import CONTROLS, VISITOR
 
 from hcc_xai.analysis.analyzer import load
@@ -14,11 +14,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.usefixtures("tidy"),
 ]
-SHAPES = {
-    "three grades": Shape(("G1", "G2", "G3")),
-    "no masks": Shape(("normal", "abnormal"), (), None, None),
-    "other masks": Shape(("normal", "abnormal"), ("lungs", "nodule"), "nodule", "lungs"),
-}
 
 
 @pytest.mark.parametrize("name", SHAPES)
