@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hcc_xai.dataset.folder import LESION
+from hcc_xai.dataset.folder import TARGET
 from hcc_xai.imaging.frame import find_sector
 from hcc_xai.imaging.read import read
 
@@ -53,7 +53,7 @@ def main(kinds: Path, out: Path) -> None:
             name = f"{line['kind'].split('-')[0]}_{Path(line['path']).stem}"
             grey = np.rint(image.grey * 255).astype(np.uint8)
             cv2.imwrite(str(out / "images" / f"{name}.png"), grey)
-            cv2.imwrite(str(out / "masks" / f"{name}.png"), lesion.astype(np.uint8) * LESION)
+            cv2.imwrite(str(out / "masks" / f"{name}.png"), lesion.astype(np.uint8) * TARGET)
             sector = find_sector(image.pixels).astype(np.uint8) * 255
             cv2.imwrite(str(out / "sectors" / f"{name}.png"), sector)
             rows.append([name, label, len(rows) % 5, line["kind"], "", "no liver outlined"])

@@ -26,8 +26,9 @@ from hcc_xai.explain.change_of_mind import ChangeOfMind
 from hcc_xai.explain.faithfulness import RANDOM, Faithfulness
 from hcc_xai.explain.methods import Explanation, OutlineExplanation
 from hcc_xai.findings.outlines import Outlines
-from hcc_xai.imaging.frame import Frame, find_sector
+from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.read import Image, Source, Spacing, read
+from hcc_xai.kinds.known import kind_named
 from hcc_xai.language import words
 from hcc_xai.model.bundle import Bundle, BundleConfig, default_model, load_bundle
 from hcc_xai.model.calibration import Calibration
@@ -165,8 +166,9 @@ class Analyzer:
         return answers if isinstance(source, list) else answers[0]
 
     def prepare(self, image: Image) -> tuple[Frame, Floats]:
-        """Where a picture was scanned, and what the network sees of it: (S, S) float32."""
-        frame = Frame.around(find_sector(image.pixels), size=self.config.network.size)
+        """Where the patient is in a picture, and what the network sees of it: (S, S) float32."""
+        field = kind_named(self.config.kind).find_field(image.pixels)
+        frame = Frame.around(field, size=self.config.network.size)
         return frame, frame.to_network(image.grey)
 
     def analyze_prepared(

@@ -15,7 +15,7 @@ from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.challenges import Challenge
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.auditing.table import Case
-from hcc_xai.dataset.folder import LESION, read_truth
+from hcc_xai.dataset.folder import TARGET, read_truth
 from hcc_xai.dataset.scanner import FRAME, frame_features
 from hcc_xai.errors import DataError
 from hcc_xai.explain.shares import shares
@@ -132,7 +132,7 @@ def measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Measu
 def _lesion_of(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """The lesion of a mask: what is 2 where there is liver (1), or all that is not black."""
     if path.parent.name == "masks" and (path.parents[1] / "index.csv").is_file():
-        lesion = np.asarray(read_truth(path.parents[1], path.stem) == LESION, bool)
+        lesion = np.asarray(read_truth(path.parents[1], path.stem) == TARGET, bool)
     else:
         grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if grey is None:

@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 def train(options: Namespace) -> int:
     """Train on a data folder: on all images, or without each of some folds and frame sizes."""
     from hcc_xai.dataset.folder import read_index
-    from hcc_xai.training.make_bundle import label_order
     from hcc_xai.training.recipe import TrainConfig
 
     records = read_index(options.data)
-    labels = tuple(options.labels.split(",")) if options.labels else label_order(records)
-    network = _network(options, labels)
+    network = _network(options)
     recipe = _asked(recipe_at(options.recipe) if options.recipe else TrainConfig(), options)
     parts: list[int | str | None] = [*(options.fold or ()), *(options.without or ())]
     if options.folds:
@@ -49,7 +47,7 @@ def _train_without(
 
     from hcc_xai.dataset.folder import image_path, leave_out
     from hcc_xai.training.loop import train as trained
-    from hcc_xai.training.make_bundle import make_bundle
+    from hcc_xai.training.make_bundle import BUNDLE_NAMES, make_bundle
 
     mine, about, name = leave_out(records, part)
     out = options.out / name
@@ -65,6 +63,7 @@ def _train_without(
             out,
             network=network,
             recipe=recipe,
+            kind=options.kind,
             pretrained=options.pretrained,
             cache=options.cache or options.out / "cache",
             report=report,
@@ -72,7 +71,8 @@ def _train_without(
     make_bundle(
         weights,
         out / "bundle",
-        name=options.name,
+        name=options.name or BUNDLE_NAMES.get(options.kind, options.kind),
+        kind=options.kind,
         network=network,
         training={
             "data": str(options.data.name),
@@ -88,14 +88,24 @@ def _train_without(
     )
 
 
-def _network(options: Namespace, labels: tuple[str, ...]) -> NetworkConfig:
+def _network(options: Namespace) -> NetworkConfig:
+    """A new network for a kind of picture."""
+    from hcc_xai.kinds.known import kind_named
     from hcc_xai.model.network import NetworkConfig
 
-    absent = "normal" if "normal" in labels else None
+    kind = kind_named(options.kind)
+    asked = getattr(options, "labels", None)
+    labels = tuple(asked.split(",")) if asked else tuple(kind.labels)
     return NetworkConfig(
-        *(options.trunk, options.size, options.channels, labels),
-        absent=absent,
+        trunk=options.trunk,
+        size=options.size or kind.size,
+        channels=options.channels,
+        labels=labels,
+        absent=kind.absent if kind.absent in labels else None,
         decoder=options.decoder,
+        masks=kind.masks,
+        target=kind.target,
+        multiple=kind.multiple,
     )
 
 
@@ -133,15 +143,14 @@ def _asked(recipe: TrainConfig, options: Namespace) -> TrainConfig:
 
 def tune(options: Namespace) -> int:
     """Search for a better recipe."""
-    from hcc_xai.dataset.folder import read_index
-    from hcc_xai.training.make_bundle import label_order
     from hcc_xai.training.recipe import TrainConfig
     from hcc_xai.training.tune import tune as tuned
 
     best = tuned(
         options.data,
         options.out,
-        network=_network(options, label_order(read_index(options.data))),
+        network=_network(options),
+        kind=options.kind,
         trials=options.trials,
         recipe=_asked(TrainConfig(), options),
         fold=options.fold,

@@ -126,13 +126,14 @@ def _train(one: ArgumentParser) -> None:
     )
     _of_the_recipe(one, int, "epochs", "batch", "window", "seed")
     losses = ("grade", "evidence", "pixels", "over")
-    _of_the_recipe(one, float, "rate", "level", "decay", "average", *losses, "validation")
+    moves = ("balance", "turn", "zoom", "speckle")
+    _of_the_recipe(one, float, "rate", "level", "decay", "average", *losses, *moves, "validation")
     one.add_argument("--cache", type=Path, help="folder for decoded pictures (OUT/cache)")
     one.add_argument(
         "--labels",
-        help="comma-separated, in the order of the logits; read off the index by default",
+        help="comma-separated, in the order of the logits; those of the kind by default",
     )
-    one.add_argument("--name", default="liver-us")
+    one.add_argument("--name", help="of the bundle (that of the kind)")
     one.add_argument("--licence", default="other")
 
 
@@ -148,7 +149,8 @@ def _tune(one: ArgumentParser) -> None:
 
 def _network(one: ArgumentParser) -> None:
     one.add_argument("--trunk", default="tf_efficientnet_lite0")
-    one.add_argument("--size", type=int, default=384)
+    one.add_argument("--kind", default="liver-ultrasound", help="of picture (liver-ultrasound)")
+    one.add_argument("--size", type=int, help="of the input, in pixels (what the kind says)")
     one.add_argument("--channels", type=int, default=96)
     one.add_argument("--decoder", default="full", help="or separable")
 

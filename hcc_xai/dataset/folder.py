@@ -1,9 +1,11 @@
 """A data folder: `images/`, `masks/`, `sectors/` and an `index.csv`.
 
-The layout is that of the Annotated Ultrasound Liver set: masks hold 0 background, 1 liver, 2 lesion
-(the liver is everything above 0), sectors 255 inside what was scanned, and `index.csv` the columns
-name, label, fold, and optionally stratum (the scanner's frame size) and group (near-duplicates).
-Pictures may be of any kind that `hcc_xai.imaging.read` reads; masks and sectors are PNGs.
+The layout is that of the Annotated Ultrasound Liver set: masks hold 0 background, 1 organ, 2 target
+(the liver and its lesions, say; the organ is everything above 0), sectors 255 inside what was
+scanned, and `index.csv` the columns name, label, fold, and optionally stratum (the scanner's frame
+size, or the hospital), group (near-duplicates, a patient's pictures), outlines (see `OUTLINES`) and
+note. A label may be several, "hand+wrist". Pictures may be of any kind that `hcc_xai.imaging.read`
+reads; masks and sectors are PNGs. Sectors may be missing: the field is found then.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.errors import DataError
+from hcc_xai.errors import DataError, unknown
 from hcc_xai.imaging.read import ENDINGS
 
-LIVER, LESION = 1, 2
+ORGAN, TARGET = 1, 2
+OUTLINES = ("drawn", "target", "weak", "none")
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,12 @@ class Record:
 
     Attributes:
         name: of the picture and its outlines, without an ending.
-        label: what it is.
+        label: what it is; several are joined by "+".
         fold: of the cross-validation.
         stratum: the scanner's frame size, as 1024x768.
         group: joins near-duplicates; empty where it stands alone.
-        has_liver: whether the liver is outlined in it.
+        outlines: what its mask says: "drawn", organ and target are outlined; "target", the target
+            alone; "weak", a box or circle around the target; "none", nothing.
     """
 
     name: str
@@ -42,7 +46,17 @@ class Record:
     fold: int
     stratum: str = ""
     group: str = ""
-    has_liver: bool = True
+    outlines: str = "drawn"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All that holds."""
+        return tuple(self.label.split("+"))
+
+    @property
+    def has_organ(self) -> bool:
+        """Whether the organ is outlined."""
+        return self.outlines == "drawn"
 
 
 class Part(NamedTuple):
@@ -57,7 +71,8 @@ def read_index(folder: str | Path) -> tuple[Record, ...]:
     """The records of a data folder, in the order of its index.
 
     Raises:
-        DataError: no index, a column or a row is missing, a fold is no number.
+        DataError: no index, a column or a row is missing, a fold is no number, outlines are none of
+            `OUTLINES`.
     """
     path = Path(folder) / "index.csv"
     if not path.is_file():
@@ -80,14 +95,14 @@ def read_index(folder: str | Path) -> tuple[Record, ...]:
                 columns=", ".join(rows[0]),
             )
     try:
-        return tuple(
+        records = tuple(
             Record(
                 row["name"],
                 row["label"],
                 int(row["fold"]),
                 row.get("stratum", ""),
                 row.get("group", ""),
-                not row.get("note"),
+                row.get("outlines") or ("target" if row.get("note") else "drawn"),
             )
             for row in rows
         )
@@ -98,6 +113,10 @@ def read_index(folder: str | Path) -> tuple[Record, ...]:
             path=str(path),
             why=str(error),
         ) from error
+    for record in records:
+        if record.outlines not in OUTLINES:
+            raise unknown("outlines", record.outlines, OUTLINES)
+    return records
 
 
 def leave_out(records: Sequence[Record], part: int | str | None) -> Part:

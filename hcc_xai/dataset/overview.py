@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hcc_xai import stats
 from hcc_xai.dataset.folder import (
-    LESION,
-    LIVER,
+    ORGAN,
+    TARGET,
     Record,
     image_path,
     read_index,
@@ -104,7 +104,7 @@ def _look(record: Record, data: str | Path) -> _Look:
     rows, cols = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
     box = np.where(sector, grey, 0)[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     thumb = cv2.resize(box.astype(np.float32), (_THUMB, _THUMB), interpolation=cv2.INTER_AREA)
-    share = float((truth == LESION).sum()) / float(sector.sum())
+    share = float((truth == TARGET).sum()) / float(sector.sum())
     figures = {"lesion_share": share, **frame_features(grey, sector)}
     return _Look(record, figures, np.asarray(thumb, np.float32), odd)
 
@@ -112,18 +112,18 @@ def _look(record: Record, data: str | Path) -> _Look:
 def _odd(record: Record, truth: NDArray[np.uint8], sector: NDArray[np.bool_]) -> list[str]:
     """What is odd about the outlines of a picture, a line each."""
     odd = []
-    lesion = truth == LESION
+    lesion = truth == TARGET
     parts = cv2.connectedComponentsWithStats(lesion.astype(np.uint8), connectivity=8)[2][1:]
     specks = int((parts[:, cv2.CC_STAT_AREA] < _SPECK).sum())
     if specks:
         odd.append(f"{specks} part(s) of the lesion under {_SPECK} pixels")
-    if (truth > LESION).any():
-        odd.append(f"values over {LESION} in the mask")
+    if (truth > TARGET).any():
+        odd.append(f"values over {TARGET} in the mask")
     if record.label == "normal" and lesion.any():
         odd.append("labelled normal, with a lesion")
     if record.label != "normal" and not lesion.any():
         odd.append(f"labelled {record.label}, without a lesion")
-    if not (truth == LIVER).any():
+    if not (truth == ORGAN).any():
         odd.append("no liver is outlined")
     outside = float((lesion & ~sector).sum()) / max(1, int(lesion.sum()))
     if outside > _BESIDE:

@@ -13,7 +13,7 @@ from typing import TypedDict
 import cv2
 import numpy as np
 
-from hcc_xai.dataset.folder import LESION, LIVER, image_path, read_truth
+from hcc_xai.dataset.folder import ORGAN, TARGET, image_path, read_truth
 from hcc_xai.imaging.read import read
 from hcc_xai.stats import Figure, FigureRow
 
@@ -169,7 +169,7 @@ def _picture(data: Path, name: str, text: str) -> str:
     truth = read_truth(data, name)
     scale = 220 / max(picture.shape[:2])
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    for least, colour in ((LIVER, (120, 200, 120)), (LESION, (60, 220, 255))):
+    for least, colour in ((ORGAN, (120, 200, 120)), (TARGET, (60, 220, 255))):
         mask = cv2.resize(
             (truth >= least).astype(np.uint8),
             small.shape[1::-1],

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from hcc_xai.dataset import folder as data_folder
 from hcc_xai.dataset.folder import (
-    LESION,
-    LIVER,
+    ORGAN,
+    TARGET,
     Record,
     image_path,
     mask_path,
@@ -33,31 +33,36 @@ from hcc_xai.dataset.folder import (
 from hcc_xai.errors import DataError, ImageError
 from hcc_xai.files import write_whole
 from hcc_xai.imaging import dicom, frame, image, painting, raster, read, sector
-from hcc_xai.imaging.frame import Frame, even_out, find_sector
+from hcc_xai.imaging.frame import Frame, even_out
+from hcc_xai.kinds import fields, known
+from hcc_xai.kinds.known import LIVER, kind_named
 
 _CACHE_SIDE = 1.25  # side of a cached sample, as a multiple of the network's
 _ARRAYS = ("grey", "target", "sector", "drawn", "filled", "hidden", "elsewhere")
 # Files whose code makes a sample: when one of them changes, cached samples are made anew.
 CODE = (
     __file__,
-    *(str(m.__file__) for m in (data_folder, dicom, frame, image, painting, raster, read, sector)),
+    *(
+        str(m.__file__)
+        for m in (data_folder, dicom, fields, frame, image, known, painting, raster, read, sector)
+    ),
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A picture, cropped to the sector that is found in it, as a user's would be; (s, s) each.
+    """A picture, cropped to the field that is found in it, as a user's would be; (s, s) each.
 
     Attributes:
         record: its line of the index.
         grey: uint8, the picture.
-        target: uint8 of 0, 1 liver, 2 lesion.
-        sector: bool, as found.
-        drawn: bool, the hand-drawn sector within the one that is found.
+        target: uint8 of 0, 1 organ, 2 target.
+        sector: bool, the field as found.
+        drawn: bool, the hand-drawn sector within the one that is found; nowhere without one.
         filled: uint8, the tissue carried on beyond the drawn sector.
-        hidden: uint8, `grey` with the lesion painted over; `grey` itself where there is none.
-        elsewhere: uint8, `grey` with as much painted over elsewhere in the liver; `grey` itself
-            where there is no lesion, or no room.
+        hidden: uint8, `grey` with the target painted over; `grey` itself where there is none.
+        elsewhere: uint8, `grey` with as much painted over elsewhere in the organ; `grey` itself
+            where there is no target, or no room.
     """
 
     record: Record
@@ -70,28 +75,39 @@ class Sample:
     elsewhere: NDArray[np.uint8]
 
 
-def load_sample(folder: str | Path, record: Record, *, size: int) -> Sample:
-    """Crop a picture to its sector at a quarter more than the network's size, so that turns cost no
+def load_sample(folder: str | Path, record: Record, *, size: int, kind: str = LIVER) -> Sample:
+    """Crop a picture to its field at a quarter more than the network's size, so that turns cost no
     sharpness.
 
     Args:
         folder: the data folder.
         record: the picture's line of the index.
         size: side of the network's input, in pixels.
+        kind: of the picture, a name in `KINDS`; says how its field is found.
 
     Raises:
-        DataError: the picture or an outline is missing or cannot be read.
+        DataError: the picture or an outline is missing, cannot be read, or is of another size.
     """
     picture = _read_picture(folder, record.name)
-    truth, drawn = read_truth(folder, record.name), read_sector(folder, record.name)
-    around = Frame.around(find_sector(picture.pixels), size=int(size * _CACHE_SIDE))
-    liver = around.shrink_mask(truth > 0)
-    lesion = around.shrink_mask(truth == LESION)
-    target = np.where(lesion, LESION, np.where(liver, LIVER, 0)).astype(np.uint8)
+    truth = read_truth(folder, record.name)
+    drawn = np.zeros(truth.shape, bool)
+    if sector_path(folder, record.name).is_file():
+        drawn = read_sector(folder, record.name)
+    if not picture.shape == truth.shape == drawn.shape:
+        raise DataError(
+            "data-sizes-differ",
+            "{name}: picture, mask and sector are not of one size",
+            name=record.name,
+        )
+    around = Frame.around(kind_named(kind).find_field(picture.pixels), size=int(size * _CACHE_SIDE))
+    organ = around.shrink_mask(truth > 0)
+    own = around.shrink_mask(truth == TARGET)
+    target = np.where(own, TARGET, np.where(organ, ORGAN, 0)).astype(np.uint8)
     small = around.shrink(picture.grey * np.float32(255))
     grey = np.rint(small).astype(np.uint8)
     inside = around.network_sector & around.shrink_mask(drawn)
-    record = replace(record, has_liver=record.has_liver and bool((truth == LIVER).any()))
+    if record.has_organ and not (truth == ORGAN).any():
+        record = replace(record, outlines="target")
     hidden, elsewhere = _painted(grey, target, around.network_sector, record)
     return Sample(
         record=record,
@@ -126,21 +142,21 @@ def _filled(grey: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.
 def _painted(
     grey: NDArray[np.uint8], target: NDArray[np.uint8], sector: NDArray[np.bool_], record: Record
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The picture with its lesion painted over, a little more or less generously by its name, and
-    with as much painted over elsewhere."""
+    """The picture with its target painted over, a little more or less generously by its name, and
+    with as much painted over elsewhere in the organ (in the field, where no organ is outlined)."""
     wider = sum(record.name.encode()) % 4
     kernel = np.ones((2 * wider + 1,) * 2, np.uint8)
-    lesion = cv2.dilate((target == LESION).astype(np.uint8), kernel).astype(bool) & sector
-    liver = (target > 0) & ~lesion
+    own = cv2.dilate((target == TARGET).astype(np.uint8), kernel).astype(bool) & sector
+    tissue = ((target > 0) if (target == ORGAN).any() else sector) & ~own
     seen = np.where(sector, grey / np.float32(255), -1).astype(np.float32)
     hidden = elsewhere = grey
-    if lesion.any():
-        hidden = _levels(painting.paint_over(seen, lesion, tissue=liver))
-        place = painting.elsewhere(lesion, liver)
+    if own.any():
+        hidden = _levels(painting.paint_over(seen, own, tissue=tissue))
+        place = painting.elsewhere(own, tissue)
         if place is not None:
-            other = np.zeros(lesion.shape, bool)
+            other = np.zeros(own.shape, bool)
             other[place] = True
-            elsewhere = _levels(painting.paint_over(seen, other, tissue=liver & ~other))
+            elsewhere = _levels(painting.paint_over(seen, other, tissue=tissue & ~other))
     return hidden, elsewhere
 
 
@@ -149,7 +165,12 @@ def _levels(grey: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def cached_samples(
-    folder: str | Path, records: Sequence[Record], *, size: int, cache: str | Path | None = None
+    folder: str | Path,
+    records: Sequence[Record],
+    *,
+    size: int,
+    kind: str = LIVER,
+    cache: str | Path | None = None,
 ) -> list[Sample]:
     """The samples of some records, in their order, made on all cores.
 
@@ -157,6 +178,7 @@ def cached_samples(
         folder: the data folder.
         records: lines of its index.
         size: side of the network's input, in pixels.
+        kind: of the pictures, a name in `KINDS`.
         cache: a folder in which they are kept as .npz, each under a hash of picture, outlines,
             size and the code that makes them, so that a second training starts at once.
 
@@ -169,15 +191,15 @@ def cached_samples(
 
     def get(record: Record) -> Sample:
         if cache is None:
-            return load_sample(folder, record, size=size)
+            return load_sample(folder, record, size=size, kind=kind)
         key = code.copy()
-        key.update(f"{size} {record}".encode())
+        key.update(f"{size} {kind} {record}".encode())
         for path in (f(folder, record.name) for f in (image_path, mask_path, sector_path)):
             key.update(path.read_bytes() if path.is_file() else b"")
         place = Path(cache) / f"{key.hexdigest()[:24]}.npz"
         if place.is_file():
             return _unpack(place, record)
-        sample = load_sample(folder, record, size=size)
+        sample = load_sample(folder, record, size=size, kind=kind)
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, _pack(sample))
         return sample
@@ -189,33 +211,39 @@ def cached_samples(
 def _pack(sample: Sample) -> bytes:
     file = io.BytesIO()
     arrays = {name: getattr(sample, name) for name in _ARRAYS}
-    np.savez_compressed(file, has_liver=np.array(sample.record.has_liver), **arrays)
+    np.savez_compressed(file, outlines=np.array(sample.record.outlines), **arrays)
     return file.getvalue()
 
 
 def _unpack(path: Path, record: Record) -> Sample:
     with np.load(path, allow_pickle=False) as arrays:
-        outlined = replace(record, has_liver=bool(arrays["has_liver"]))
+        outlined = replace(record, outlines=str(arrays["outlines"]))
         return Sample(outlined, **{name: arrays[name] for name in _ARRAYS})
 
 
-def sampling_weights(records: Sequence[Record]) -> NDArray[np.float64]:
-    """Weights that balance the classes within each frame size (most of the way), so that the frame
-    size says little about the class.
+def sampling_weights(records: Sequence[Record], *, balance: float = 0.8) -> NDArray[np.float64]:
+    """Weights that balance the classes within each stratum (most of the way), so that the frame
+    size or the hospital says little about the class. A picture of several labels counts as one of
+    its rarest.
 
     Args:
         records: N lines of the index.
+        balance: 0 draws every picture alike, 1 draws the classes alike.
 
     Returns:
         (N,) float64, summing to one.
     """
-    cells = Counter((r.stratum, r.label) for r in records)
+    cells = Counter((r.stratum, label) for r in records for label in r.labels)
     strata = Counter(r.stratum for r in records)
-    classes = {s: len({r.label for r in records if r.stratum == s}) for s in strata}
+    classes = {s: len({k for own, k in cells if own == s}) for s in strata}
+    rarest = [min(cells[r.stratum, label] for label in r.labels) for r in records]
     balanced = np.array(
-        [strata[r.stratum] / classes[r.stratum] / cells[r.stratum, r.label] for r in records]
+        [
+            strata[r.stratum] / classes[r.stratum] / count
+            for r, count in zip(records, rarest, strict=True)
+        ]
     )
-    weights: NDArray[np.float64] = balanced**0.8
+    weights: NDArray[np.float64] = balanced**balance
     weights /= weights.sum()
     return weights
 
@@ -228,8 +256,8 @@ def plain(sample: Sample, size: int) -> tuple[NDArray[np.float32], NDArray[np.ui
         size: side of the network's input, in pixels.
 
     Returns:
-        The network's input, (size, size) float32, -1 outside the sector, and the target, (size,
-        size) uint8 of 0, 1 liver, 2 lesion.
+        The network's input, (size, size) float32, -1 outside the field, and the target, (size,
+        size) uint8 of 0, 1 organ, 2 target.
     """
     side = sample.grey.shape[0]
     scale = size / side

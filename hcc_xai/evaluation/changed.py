@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.analysis.result import Analysis
-from hcc_xai.dataset.folder import LESION, Record, image_path
+from hcc_xai.dataset.folder import TARGET, Record, image_path
 from hcc_xai.imaging.frame import Frame, find_sector
 from hcc_xai.imaging.painting import Look, hidden_and_elsewhere, look_of, with_look
 from hcc_xai.imaging.read import read
@@ -65,7 +65,7 @@ def other_looks(
     Returns:
         Three, each (S, S), or none where there is no lesion or no other scanner.
     """
-    lesion = answer.frame.shrink_mask(truth == LESION)
+    lesion = answer.frame.shrink_mask(truth == TARGET)
     lesion &= answer.frame.network_sector
     others = [look for s, some in sorted(looks.items()) if s != record.stratum for look in some]
     if not lesion.any() or not others:
@@ -87,7 +87,7 @@ def painted(answer: Analysis, truth: NDArray[np.uint8]) -> dict[str, NDArray[np.
         Name -> (S, S).
     """
     frame = answer.frame
-    lesion = frame.shrink_mask(truth == LESION)
+    lesion = frame.shrink_mask(truth == TARGET)
     liver = frame.shrink_mask(truth > 0) & ~lesion & frame.network_sector
     lesion &= frame.network_sector
     if not lesion.any():

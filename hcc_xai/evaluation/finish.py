@@ -11,7 +11,7 @@ from typing import TypedDict
 import numpy as np
 
 from hcc_xai.analysis.analyzer import Analyzer
-from hcc_xai.dataset.folder import LESION, Record, image_path, read_index, read_truth
+from hcc_xai.dataset.folder import TARGET, Record, image_path, read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation import confidence, lesion_rule
 from hcc_xai.evaluation.card import put_section
@@ -139,7 +139,7 @@ def _described(
     """The lesions of some images that the network outlines and hits."""
     for record in records:
         answer = analyzer.analyze(image_path(data, record.name))
-        truth = read_truth(data, record.name) == LESION
+        truth = read_truth(data, record.name) == TARGET
         if answer.lesions and (answer.lesions[0].mask & truth).any():
             yield {
                 "values": values_of(answer.describe(), answer.lesions[0], answer.sector),

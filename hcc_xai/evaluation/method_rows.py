@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
-from hcc_xai.dataset.folder import LESION, Record, image_path, read_index, read_truth
+from hcc_xai.dataset.folder import TARGET, Record, image_path, read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.method_probes import explain_input, infidelity, sensitivity, shuffled
 from hcc_xai.explain.methods import METHODS, agreement
@@ -164,7 +164,7 @@ def _map(analyzer: Analyzer, data: str | Path, record: Record, method: str) -> I
     answer = analyzer.analyze(image_path(data, record.name))
     heat, seconds = _heat(analyzer, answer, record, method)
     faith = analyzer.test_map(answer, heat, answer.label, random=0)
-    lesion = read_truth(data, record.name) == LESION
+    lesion = read_truth(data, record.name) == TARGET
     some = bool(lesion.any()) and heat.max() > 0
     yield {
         "label": record.label,

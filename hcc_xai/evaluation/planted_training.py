@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hcc_xai.dataset.folder import LESION
+from hcc_xai.dataset.folder import TARGET
 from hcc_xai.evaluation.planted_worlds import DEFAULT, LABELS, WORLDS, Recipe
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.model.bundle import BundleConfig, save_bundle
 from hcc_xai.model.network import Network, NetworkConfig, sector_of
 from hcc_xai.phantoms.phantom import Phantom
-from hcc_xai.training.losses import losses
+from hcc_xai.training.losses import Truth, losses
 
 Report = Callable[[str], None]
 _BATCH = 16
@@ -38,7 +38,7 @@ def samples_of(phantoms: Sequence[Phantom], recipe: Recipe = DEFAULT) -> tuple[T
         frame = Frame.around(phantom.sector, size=recipe.side)
         inputs.append(frame.to_network(phantom.pixels.mean(2).astype(np.float32) / 255))
         liver, lesion = frame.shrink_mask(phantom.liver), frame.shrink_mask(phantom.lesion)
-        targets.append(np.where(lesion, LESION, liver.astype(np.int64)))
+        targets.append(np.where(lesion, TARGET, liver.astype(np.int64)))
     return torch.from_numpy(np.stack(inputs))[:, None], torch.from_numpy(np.stack(targets))
 
 
@@ -76,7 +76,8 @@ def train(
     network = network_of(recipe)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.01)
     inputs, targets = samples
-    everywhere = torch.ones(_BATCH, dtype=torch.bool)
+    outlined = torch.ones(_BATCH, dtype=torch.bool)
+    everywhere = (torch.ones(_BATCH), outlined, outlined, ~outlined)
     steps = len(inputs) // _BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, epochs * steps)
     for epoch in range(epochs):
@@ -86,8 +87,10 @@ def train(
             x, target = _moved(inputs[chosen], targets[chosen], recipe.shift)
             shared, sector = network.features(x), sector_of(x)
             out = network.heads(shared, sector)
-            parts = losses(out, shared, network, sector, labels[chosen], target, everywhere)
-            loss = 2 * parts["grade"] + parts["liver"] + parts["lesion"]
+            hot = F.one_hot(labels[chosen], len(LABELS)).float()
+            truth = Truth(target, hot, *everywhere)
+            parts = losses(out, shared, network, sector, truth)
+            loss = 2 * parts["grade"] + parts["organ"] + parts["target"]
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

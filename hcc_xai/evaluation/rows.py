@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
-from hcc_xai.dataset.folder import LESION, Record, image_path, read_sector, read_truth
+from hcc_xai.dataset.folder import TARGET, Record, image_path, read_sector, read_truth
 from hcc_xai.dataset.scanner import frame_features
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.changed import Looks, bare, other_looks, painted
@@ -117,8 +117,8 @@ def measure_answer(record: Record, answer: Analysis, truth: NDArray[np.uint8], s
         truth: (H, W) of 0, 1 liver, 2 lesion.
         sector: (H, W), drawn by hand.
     """
-    lesion, liver = truth == LESION, truth > 0
-    has_liver = record.has_liver and bool((liver & ~lesion).any())
+    lesion, liver = truth == TARGET, truth > 0
+    has_liver = record.has_organ and bool((liver & ~lesion).any())
     masks, some = answer.masks, bool(lesion.any())
     frame = frame_features(answer.image.grey, sector)
     heats = {

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from hcc_xai.errors import ArgumentError, BundleError
+from hcc_xai.kinds.known import KINDS, LIVER
 from hcc_xai.model.network import MASKS, NetworkConfig
 
 FORMAT = 2  # of config.json; a bundle of a newer one is refused
-LIVER = "liver-ultrasound"  # the kind of all bundles of format 1
 _LARGEST_INPUT = 1024  # pixels; a config cannot ask for more memory than that
 
 
@@ -77,7 +77,7 @@ class BundleConfig:
         if self.format == 1:  # whose keys these are not
             for key in ("kind", "organ"):
                 stored.pop(key)
-            for key in ("masks", "target"):
+            for key in ("masks", "target", "multiple"):
                 stored["network"].pop(key)
         return stored
 
@@ -129,11 +129,16 @@ def _network_config(given: Any) -> NetworkConfig:
         "absent": (str, type(None)),
         "masks": list,
         "target": (str, type(None)),
+        "multiple": bool,
     }
     if not isinstance(given, Mapping):
         raise BundleError("config-network-kind", "network must be an object")
     for key, value in given.items():
-        if key in kinds and (not isinstance(value, kinds[key]) or isinstance(value, bool)):  # type: ignore[arg-type]
+        wanted = kinds.get(key)
+        if wanted and (
+            not isinstance(value, wanted)  # type: ignore[arg-type]
+            or (isinstance(value, bool) and wanted is not bool)
+        ):
             raise BundleError(
                 "config-network-value",
                 "network's {key} is of the wrong kind: {got}",
@@ -150,6 +155,13 @@ def _check_config(config: BundleConfig) -> None:
     _check_format(config)
     _check_network(config.network)
     _check_kinds_of_value(config)
+    if config.kind not in KINDS:
+        raise BundleError(
+            "config-kind",
+            "kind is {got}; known are {known}",
+            got=repr(config.kind),
+            known=", ".join(KINDS),
+        )
     _check_titles(config)
     if config.malignant is not None and config.malignant not in config.network.labels:
         raise BundleError(

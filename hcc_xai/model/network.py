@@ -42,6 +42,7 @@ class NetworkConfig:
         masks: names of the masks, in the order of their logits; there may be none.
         target: the mask that lesions come from and that the grades read by a pool of its own, or
             None; the grades then read the whole sector alone.
+        multiple: whether several labels may hold at once: each has its own probability then.
     """
 
     trunk: str = "tf_efficientnet_lite0"
@@ -54,6 +55,7 @@ class NetworkConfig:
     decoder: str = "separable"
     masks: tuple[str, ...] = MASKS
     target: str | None = "lesion"
+    multiple: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 64 or self.size % 32:
@@ -198,7 +200,8 @@ class Network(nn.Module):
             logit_k = bias_k + sum_x sum_c A_c(x) (W1_kc P1(x) + W2_kc P2(x)),
             P1 = sector / sum(sector), P2 = mask / (sum(mask) + 4)
 
-        with weights (and biases) centred so that they sum to zero over k.
+        with weights (and biases) centred so that they sum to zero over k, unless several labels may
+        hold: each logit is a log-odds of its own then.
 
         Args:
             shared: (B, C, h, w) from `features`.
@@ -223,7 +226,8 @@ class Network(nn.Module):
         return Outputs(logits, masks, pools, pooled)
 
     def grade_weights(self) -> tuple[Tensor, Tensor]:
-        """Centred weights (K, P, C) and biases (K,) of the grades: both sum to zero over K."""
+        """Weights (K, P, C) and biases (K,) of the grades. Both are centred, to sum to zero over K,
+        unless several labels may hold."""
         labels = self.config.labels
         weight = self.grade_head.weight.view(len(labels), self.config.pools, self.config.channels)
         if self.config.absent is not None and self.config.target is not None:
@@ -233,6 +237,8 @@ class Network(nn.Module):
                 [shared if k in alike else weight[k, 0] for k in range(len(labels))]
             )
             weight = torch.stack([over_sector, weight[:, 1]], 1)
+        if self.config.multiple:
+            return weight, self.grade_head.bias
         weight = weight - weight.mean(0, keepdim=True)
         bias: Tensor = self.grade_head.bias - self.grade_head.bias.mean()
         return weight, bias

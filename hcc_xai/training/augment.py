@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.dataset.folder import LESION, LIVER
+from hcc_xai.dataset.folder import ORGAN, TARGET
 from hcc_xai.dataset.samples import Sample
 from hcc_xai.imaging.frame import even_out_by
 
@@ -40,13 +40,28 @@ class Shares:
     elsewhere: float = 0.12
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How far a picture is changed, at most.
+
+    Attributes:
+        turn: degrees, to either side.
+        zoom: share that a whole picture is made larger or smaller by.
+        speckle: standard deviation of grain, as a share of the grey level.
+    """
+
+    turn: float = 14
+    zoom: float = 0.15
+    speckle: float = 0.22
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """What the network is shown.
 
     Attributes:
         input: (w, w) float32, 0 to 1, and -1 outside the sector.
-        target: (w, w) uint8 of 0, 1 liver, 2 lesion.
+        target: (w, w) uint8 of 0, 1 organ, 2 target.
         lesion_seen: share of the lesion that lies in the window, NaN where there never was one.
     """
 
@@ -63,6 +78,7 @@ def augment(
     window: int | None = None,
     style: Sample | None = None,
     shares: Shares = Shares(),
+    limits: Limits = Limits(),
 ) -> View:
     """A seeded view of a sample.
 
@@ -73,6 +89,7 @@ def augment(
         window: side of what is shown, in pixels; `size` by default.
         style: a picture that lends its grey levels, best of another frame size.
         shares: how often the sample is changed in which way.
+        limits: how far it is changed.
     """
     window = window or size
     levels, target, sector = _painted(sample, rng, shares)
@@ -85,18 +102,18 @@ def augment(
     # Evened out over the whole sector, as the network's input is, before the window is cut.
     seen = grey[sector]
     mean, spread = float(seen.mean()), float(seen.std())
-    matrix = _placed(sample, size, window, rng)
+    matrix = _placed(sample, size, window, rng, limits)
     whole = (window, window)
     grey = cv2.warpAffine(grey, matrix, whole, flags=cv2.INTER_LINEAR)
-    area = float((target == LESION).sum()) * abs(np.linalg.det(matrix[:, :2]))
+    area = float((target == TARGET).sum()) * abs(np.linalg.det(matrix[:, :2]))
     shown = cv2.warpAffine(target, matrix, whole, flags=cv2.INTER_NEAREST)
     inside = cv2.warpAffine(sector.astype(np.uint8), matrix, whole, flags=cv2.INTER_NEAREST) > 0
     inside = _cut(inside, rng)
     if inside.sum() < 0.05 * window**2:  # nothing to see: look elsewhere
-        return augment(sample, size, rng, window=window, style=style, shares=shares)
+        return augment(sample, size, rng, window=window, style=style, shares=shares, limits=limits)
     shown = np.where(inside, shown, 0)
-    share = float((shown == LESION).sum()) / area if area else float("nan")
-    evened = even_out_by(_restyle(grey, rng), inside, mean, spread)
+    share = float((shown == TARGET).sum()) / area if area else float("nan")
+    evened = even_out_by(_restyle(grey, rng, limits.speckle), inside, mean, spread)
     return View(evened, shown.astype(np.uint8), min(share, 1.0))
 
 
@@ -108,7 +125,7 @@ def _painted(
     grey, target = sample.grey, sample.target
     draw = rng.random()
     if draw < shares.hidden:
-        grey, target = sample.hidden, np.where(target == LESION, LIVER, target).astype(np.uint8)
+        grey, target = sample.hidden, np.where(target == TARGET, ORGAN, target).astype(np.uint8)
     elif draw < shares.hidden + shares.elsewhere:
         grey = sample.elsewhere
     grey, sector = _outlined(sample, grey, rng)
@@ -182,7 +199,7 @@ def _ring(target: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.flo
     """1 on the lesion and a ring around it, falling softly to 0; around any place of the liver
     where there is no lesion. (s, s) float32."""
     side = target.shape[0]
-    core = (target == LESION).astype(np.uint8)
+    core = (target == TARGET).astype(np.uint8)
     if not core.any():
         rows, cols = np.nonzero(target)
         middle = (side // 2, side // 2)
@@ -198,22 +215,26 @@ def _ring(target: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.flo
 
 
 def _placed(
-    sample: Sample, size: int, window: int, rng: np.random.Generator
+    sample: Sample, size: int, window: int, rng: np.random.Generator, limits: Limits
 ) -> NDArray[np.float64]:
     """The affine map (2 x 3, of x, y) from the sample to the window: turned, scaled, stretched,
     mirrored, moved."""
     side = sample.grey.shape[0]
     whole = window == size or rng.random() < _WHOLE
-    scale = window / side * rng.uniform(0.85, 1.15) if whole else size / side * _zoom(rng)
+    scale = (
+        window / side * rng.uniform(1 - limits.zoom, 1 + limits.zoom)
+        if whole
+        else size / side * _zoom(rng)
+    )
     stretch = np.exp(rng.uniform(-0.12, 0.12, 2)) * scale
-    turn = np.deg2rad(rng.uniform(-14, 14))
+    turn = np.deg2rad(rng.uniform(-limits.turn, limits.turn))
     mirror = rng.choice([-1.0, 1.0])
     linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag(
         stretch * [mirror, 1]
     )
     centre = np.full(2, side / 2)
     if not whole:
-        wanted = sample.target == LESION  # where it was, if it is painted over
+        wanted = sample.target == TARGET  # where it was, if it is painted over
         if not wanted.any() or rng.random() > _ABOUT_THE_LESION:
             wanted = sample.sector
         rows, cols = np.nonzero(wanted)
@@ -247,7 +268,7 @@ def _cut(sector: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool
     return sector
 
 
-def _restyle(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+def _restyle(grey: NDArray[Any], rng: np.random.Generator, speckle: float) -> NDArray[Any]:
     """Sharpness, speckle and compression of another scanner. (w, w) float32."""
     size = grey.shape[0]
     if rng.random() < 0.4:
@@ -256,7 +277,7 @@ def _restyle(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         noise = cv2.GaussianBlur(
             rng.normal(0, 1, (size, size)).astype(np.float32), (0, 0), rng.uniform(0.5, 1.2)
         )
-        grey = grey * (1 + np.float32(rng.uniform(0.05, 0.22) / noise.std()) * noise)
+        grey = grey * (1 + np.float32(rng.uniform(5 / 22 * speckle, speckle) / noise.std()) * noise)
     if rng.random() < 0.3:
         small = cv2.resize(grey, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
         grey = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)

@@ -14,17 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hcc_xai.dataset.folder import LESION, Record
+from hcc_xai.dataset.folder import TARGET, Record
 from hcc_xai.dataset.samples import Sample, cached_samples, sampling_weights
+from hcc_xai.kinds.known import LIVER
 from hcc_xai.model.network import NetworkConfig
-from hcc_xai.training.augment import View, augment
+from hcc_xai.training.augment import Limits, View, augment
+from hcc_xai.training.losses import Truth
 from hcc_xai.training.recipe import Plan
 
 _WORKERS = 4  # processes that make batches for a GPU
-_ENOUGH = 0.4  # share of the lesion in a view that its grade can be told from
+_ENOUGH = 0.4  # share of the target in a view that its grade can be told from
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ class Images:
     Attributes:
         folder: the data folder.
         records: of its index.
+        kind: of picture, a name in `KINDS`.
         cache: folder for decoded, cropped pictures, shared by all trainings; None for none.
     """
 
     folder: str | Path
     records: Sequence[Record]
+    kind: str = LIVER
     cache: str | Path | None = None
 
     def samples(self, size: int) -> list[Sample]:
@@ -47,7 +52,9 @@ class Images:
         Args:
             size: side of the network's input, in pixels.
         """
-        return cached_samples(self.folder, self.records, size=size, cache=self.cache)
+        return cached_samples(
+            self.folder, self.records, size=size, kind=self.kind, cache=self.cache
+        )
 
 
 def hold_back(
@@ -68,18 +75,12 @@ class Batch(NamedTuple):
     """What a step is given.
 
     Attributes:
-        input: (B, 1, w, w) float32, 0 to 1 in the sector and -1 outside it.
-        target: (B, w, w) uint8 of 0, 1 liver, 2 lesion.
-        label: (B,) int64, index of the grade.
-        has_liver: (B,) bool, False where the liver was not outlined.
-        counts: (B,) float32, how much each grade counts, 0 or 1.
+        input: (B, 1, w, w) float32, 0 to 1 in the field and -1 outside it.
+        truth: what is true of it.
     """
 
     input: Tensor
-    target: Tensor
-    label: Tensor
-    has_liver: Tensor
-    counts: Tensor
+    truth: Truth
 
 
 class Steps(Dataset[Batch]):
@@ -90,7 +91,9 @@ class Steps(Dataset[Batch]):
     ) -> None:
         self.samples, self.config = samples, plan.network
         self.window = min(plan.recipe.window, self.config.size)
-        weights = sampling_weights([s.record for s in samples])
+        recipe = plan.recipe
+        self.limits = Limits(recipe.turn, recipe.zoom, recipe.speckle)
+        weights = sampling_weights([s.record for s in samples], balance=recipe.balance)
         self.draws = rng.choice(len(samples), size=(steps, plan.recipe.batch), p=weights)
         self.seeds = rng.integers(0, 2**31, size=self.draws.shape)
 
@@ -101,33 +104,40 @@ class Steps(Dataset[Batch]):
         drawn = [self.samples[int(i)] for i in self.draws[step]]
         views = [self._view(s, int(i)) for s, i in zip(drawn, self.seeds[step], strict=True)]
         graded = [grade_of(s, v, self.config) for s, v in zip(drawn, views, strict=True)]
-        return Batch(
-            torch.from_numpy(np.stack([v.input for v in views]))[:, None],
+        outlines = [s.record.outlines for s in drawn]
+        truth = Truth(
             torch.from_numpy(np.stack([v.target for v in views])),
-            torch.tensor([index for index, _ in graded]),
-            torch.tensor([s.record.has_liver for s in drawn]),
+            torch.from_numpy(np.stack([labels for labels, _ in graded])),
             torch.tensor([count for _, count in graded]),
+            torch.tensor([words == "drawn" for words in outlines]),
+            torch.tensor([words in ("drawn", "target") for words in outlines]),
+            torch.tensor([words == "weak" for words in outlines]),
         )
+        return Batch(torch.from_numpy(np.stack([v.input for v in views]))[:, None], truth)
 
     def _view(self, sample: Sample, seed: int) -> View:
         own = np.random.default_rng(seed)
         other = self.samples[int(own.integers(len(self.samples)))]
-        return augment(sample, self.config.size, own, window=self.window, style=other)
+        return augment(
+            sample, self.config.size, own, window=self.window, style=other, limits=self.limits
+        )
 
 
-def grade_of(sample: Sample, view: View, config: NetworkConfig) -> tuple[int, float]:
-    """The label that a view deserves, and how much it counts: a view without the lesion shows
+def grade_of(
+    sample: Sample, view: View, config: NetworkConfig
+) -> tuple[NDArray[np.float32], float]:
+    """The labels that a view deserves, and how much they count: a view without the target shows
     none, one with a part of it counts for nothing.
 
     Returns:
-        Index of the label, and 0 or 1.
+        (K,) of 0 and 1, and 0 or 1.
     """
-    label = config.labels.index(sample.record.label)
-    if not (sample.target == LESION).any() or view.lesion_seen >= _ENOUGH:
-        return label, 1.0
+    mine = np.array([label in sample.record.labels for label in config.labels], np.float32)
+    if not (sample.target == TARGET).any() or view.lesion_seen >= _ENOUGH:
+        return mine, 1.0
     if view.lesion_seen > 0 or config.absent is None:  # NaN where it was painted over
-        return label, 0.0
-    return config.labels.index(config.absent), 1.0
+        return mine, 0.0
+    return np.array([label == config.absent for label in config.labels], np.float32), 1.0
 
 
 def batches(steps: Steps, device: torch.device, pool: ThreadPoolExecutor) -> Iterator[Batch]:

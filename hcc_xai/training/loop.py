@@ -18,9 +18,10 @@ from torch import Tensor
 from hcc_xai.dataset.folder import Record
 from hcc_xai.dataset.samples import Sample
 from hcc_xai.errors import DataError
+from hcc_xai.kinds.known import LIVER
 from hcc_xai.model.network import NetworkConfig, sector_of
 from hcc_xai.training.batches import Batch, Images, Steps, batches, hold_back, keep_memory
-from hcc_xai.training.losses import losses, total
+from hcc_xai.training.losses import Truth, losses, total
 from hcc_xai.training.recipe import Plan, TrainConfig
 from hcc_xai.training.soup import soup
 from hcc_xai.training.state import BEST, Run, write_state
@@ -37,6 +38,7 @@ def train(
     *,
     network: NetworkConfig,
     recipe: TrainConfig,
+    kind: str = LIVER,
     pretrained: str | Path | None = None,
     cache: str | Path | None = None,
     report: Report = lambda line: None,
@@ -53,6 +55,7 @@ def train(
         out: folder of the run.
         network: what is trained.
         recipe: how it is trained.
+        kind: of picture, a name in `KINDS`.
         pretrained: weights to start from (see `load_pretrained`); the trunk's stages up to a
             quarter of the input stay as they are.
         cache: folder for decoded, cropped pictures, shared by all trainings.
@@ -68,7 +71,7 @@ def train(
             `out`.
     """
     _check(records, network)
-    images, plan = Images(folder, records, cache), Plan(network, recipe, pretrained)
+    images, plan = Images(folder, records, kind, cache), Plan(network, recipe, pretrained)
     keep_memory()
     if recipe.soup:
         return _train_soup(images, plan, Path(out), report)
@@ -79,7 +82,7 @@ def _check(records: Sequence[Record], network: NetworkConfig) -> None:
     if not records:
         raise DataError("training-without-images", "there is nothing to train on")
     for record in records:
-        if record.label not in network.labels:
+        if not set(record.labels) <= set(network.labels):
             raise DataError(
                 "training-unknown-label",
                 "label {label!r} of {name} is none of {labels}",
@@ -178,16 +181,11 @@ def mixed(device: torch.device) -> torch.autocast:
 def _losses_of(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The losses of a batch, by name; the trunk computes in bf16 where that is faster."""
     network, recipe = run.network, run.plan.recipe
-    x, targets, labels, has_liver, counts = (
-        part.to(run.device, non_blocking=True) for part in batch
-    )
+    x = batch.input.to(run.device, non_blocking=True)
+    truth = Truth(*(part.to(run.device, non_blocking=True) for part in batch.truth))
     sector = sector_of(x)
     with mixed(x.device):
         shared = network.features(x)
     shared = shared.float()
     out = network.heads(shared, sector)
-    return losses(
-        *(out, shared, network, sector, labels, targets, has_liver, counts),
-        pixels=recipe.pixels,
-        over=recipe.over,
-    )
+    return losses(out, shared, network, sector, truth, pixels=recipe.pixels, over=recipe.over)

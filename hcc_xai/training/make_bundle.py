@@ -10,24 +10,14 @@ import numpy as np
 from safetensors.torch import load_file
 
 from hcc_xai.analysis.analyzer import Analyzer
-from hcc_xai.dataset.folder import Record
 from hcc_xai.imaging import draw
+from hcc_xai.kinds.known import LIVER, kind_named
 from hcc_xai.model.bundle import BundleConfig, load_bundle, save_bundle
+from hcc_xai.model.config import FORMAT
 from hcc_xai.model.exact import KINDS
-from hcc_xai.model.network import NetworkConfig
+from hcc_xai.model.network import MASKS, NetworkConfig
 
-TITLES = {
-    "normal": {"en": "no mass", "es": "sin masa"},
-    "benign": {"en": "benign liver mass", "es": "masa hepática benigna"},
-    "malignant": {"en": "malignant liver mass", "es": "masa hepática maligna"},
-}
-
-
-def label_order(records: Sequence[Record]) -> tuple[str, ...]:
-    """The labels of the records, the harmless ones first."""
-    order = {"normal": 0, "benign": 1, "malignant": 2}
-    labels = sorted({r.label for r in records}, key=lambda label: (order.get(label, 9), label))
-    return tuple(labels)
+BUNDLE_NAMES = {LIVER: "liver-us"}  # where a bundle is not called what its kind is
 
 
 def make_bundle(
@@ -35,6 +25,7 @@ def make_bundle(
     out: str | Path,
     *,
     name: str,
+    kind: str = LIVER,
     network: NetworkConfig,
     training: Mapping[str, object],
     licence: str,
@@ -47,6 +38,7 @@ def make_bundle(
         weights: what `train` returned.
         out: the bundle's folder.
         name: short name of the bundle.
+        kind: of picture, a name in `KINDS`.
         network: of which the weights are.
         training: what the card and the config say about how it was trained.
         licence: of the bundle, as the Hub names it.
@@ -56,15 +48,22 @@ def make_bundle(
     Returns:
         The bundle's folder.
     """
+    of = kind_named(kind)
     config = BundleConfig(
         name=name,
+        kind=kind,
+        organ=of.organ,
         network=network,
-        titles={label: TITLES.get(label, {"en": label, "es": label}) for label in network.labels},
+        titles={
+            label: dict(of.labels.get(label, {"en": label, "es": label}))
+            for label in network.labels
+        },
         licence=licence,
-        malignant="malignant" if "malignant" in network.labels else None,
+        malignant=of.positive if of.positive in network.labels else None,
         # About two cells of the map: less than that is no outline. Fixed ahead, not fitted.
         least_lesion_share=0.001,
         training=dict(training),
+        format=1 if kind == LIVER and network.masks == MASKS else FORMAT,
     )
     state = load_file(str(weights))
     folder = save_bundle(out, config, state, card or f"# {name}\n")

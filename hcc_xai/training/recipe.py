@@ -33,6 +33,11 @@ class TrainConfig:
             is trained.
         erase: directions that tell the scanner, taken out of a soup's grades (see erasure.py). One
             network can be a soup of one, `({},)`.
+        balance: how far classes are drawn alike within a stratum, 0 (not) to 1 (wholly).
+        turn: degrees that a picture is turned by, to either side, at most.
+        zoom: share that a whole picture is made larger or smaller by, at most.
+        speckle: standard deviation of the grain put on a picture, as a share of its grey level, at
+            most.
         validation: share of the images held back to choose the epoch; 0 takes the last one.
         seed: of the images' order and changes.
     """
@@ -50,6 +55,10 @@ class TrainConfig:
     over: float = 0.6
     soup: tuple[Mapping[str, float], ...] = ()
     erase: int = 0
+    balance: float = 0.8
+    turn: float = 14
+    zoom: float = 0.15
+    speckle: float = 0.22
     validation: float = 0.0
     seed: int = 0
 

@@ -17,6 +17,7 @@ import numpy as np
 from hcc_xai.dataset.folder import leave_out, read_index
 from hcc_xai.errors import DataError
 from hcc_xai.files import write_json
+from hcc_xai.kinds.known import LIVER
 from hcc_xai.model.network import NetworkConfig
 from hcc_xai.training.loop import train
 from hcc_xai.training.recipe import TrainConfig
@@ -37,6 +38,7 @@ def tune(
     *,
     network: NetworkConfig,
     trials: int,
+    kind: str = LIVER,
     recipe: TrainConfig | None = None,
     fold: int | None = None,
     pretrained: str | Path | None = None,
@@ -51,6 +53,7 @@ def tune(
         data: the data folder.
         out: folder of the study.
         network: what is trained.
+        kind: of picture, a name in `KINDS`.
         trials: how many the study is to hold, at least 1.
         recipe: what is not searched for is taken from it; it is also the first trial.
         fold: left out, to be reported on later; none by default.
@@ -98,6 +101,7 @@ def tune(
             folder,
             network=network,
             recipe=tried,
+            kind=kind,
             pretrained=pretrained,
             cache=out / "cache",
             watch=watch,

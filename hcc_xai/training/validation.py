@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from hcc_xai.dataset.folder import LESION
+from hcc_xai.dataset.folder import TARGET
 from hcc_xai.dataset.samples import Sample, plain
 from hcc_xai.model.network import Network
 from hcc_xai.stats import dice
@@ -19,35 +19,43 @@ def validate(network: Network, samples: Sequence[Sample]) -> dict[str, float]:
     """Figures on held-back samples.
 
     Returns:
-        val_log (mean log loss), val_accuracy, val_liver and val_lesion (mean Dice), and score
-        (higher is better), which chooses the epoch.
+        val_log (mean log loss), val_accuracy (how often the most probable label holds), val_organ
+        and val_target (mean Dice, where there are such masks; of a box where that is all), and
+        score (higher is better), which chooses the epoch.
     """
-    labels, device = network.config.labels, next(network.parameters()).device
-    logs, dices, livers, hits = [], [], [], []
+    config, device = network.config, next(network.parameters()).device
+    labels = config.labels
+    logs: list[float] = []
+    hits: list[bool] = []
+    dices: dict[str, list[float]] = {"organ": [], "target": []}
     with torch.inference_mode():
         for start in range(0, len(samples), 8):
             part = samples[start : start + 8]
             plains = [plain(s, network.config.size) for s in part]
             out = network(torch.from_numpy(np.stack([p[0] for p in plains]))[:, None].to(device))
-            up = F.interpolate(out.masks, size=plains[0][0].shape, mode="bilinear")
-            outlined = up.cpu().numpy() > 0
+            outlined = np.zeros((len(part), 0, *plains[0][0].shape), bool)
+            if config.masks:
+                up = F.interpolate(out.masks, size=plains[0][0].shape, mode="bilinear")
+                outlined = up.cpu().numpy() > 0
             for sample, (_, truth), masks, logits in zip(
                 part, plains, outlined, out.logits, strict=True
             ):
-                answer = labels.index(sample.record.label)
-                logs.append(-float(logits.log_softmax(0)[answer]))
-                hits.append(int(logits.argmax()) == answer)
-                livers.append(dice(masks[0], truth > 0))
-                if (truth == LESION).any():
-                    dices.append(dice(masks[1], truth == LESION))
-    lesion = float(np.mean(dices)) if dices else 0.0
-    row = {
-        "val_log": float(np.mean(logs)),
-        "val_accuracy": float(np.mean(hits)),
-        "val_liver": float(np.mean(livers)),
-        "val_lesion": lesion,
-    }
-    return {**row, "score": lesion - 0.5 * row["val_log"]}
+                record = sample.record
+                held = torch.tensor([k in record.labels for k in labels], device=device)
+                if config.multiple:
+                    each = F.binary_cross_entropy_with_logits(logits, held.float())
+                    logs.append(float(each))
+                else:
+                    logs.append(-float(logits.log_softmax(0)[held].sum()))
+                hits.append(bool(held[logits.argmax()]))
+                for name, mask in zip(config.masks, masks, strict=True):
+                    if name != config.target and record.has_organ:
+                        dices["organ"].append(dice(mask, truth > 0))
+                    elif name == config.target and (truth == TARGET).any():
+                        dices["target"].append(dice(mask, truth == TARGET))
+    own = {f"val_{role}": float(np.mean(values)) for role, values in dices.items() if values}
+    row = {"val_log": float(np.mean(logs)), "val_accuracy": float(np.mean(hits)), **own}
+    return {**row, "score": own.get("val_target", 0.0) - 0.5 * row["val_log"]}
 
 
 def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
@@ -63,8 +71,8 @@ def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     for axis, keys in zip(
         figure.subplots(1, 2),
         (
-            ("grade", "liver", "lesion", "evidence", "val_log"),
-            ("val_accuracy", "val_liver", "val_lesion"),
+            ("grade", "organ", "target", "evidence", "val_log"),
+            ("val_accuracy", "val_organ", "val_target"),
         ),
         strict=True,
     ):

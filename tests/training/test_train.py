@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from hcc_xai import load
 from hcc_xai.cli.develop import recipe_at
-from hcc_xai.dataset.folder import LESION, leave_out, read_index
+from hcc_xai.dataset.folder import TARGET, leave_out, read_index
 from hcc_xai.dataset.samples import Sample, cached_samples, load_sample, plain, sampling_weights
 from hcc_xai.errors import ArgumentError, DataError
 from hcc_xai.model.exact import immediate
@@ -26,9 +26,9 @@ from hcc_xai.phantoms.phantom import make, random_spec
 from hcc_xai.training import loop
 from hcc_xai.training import soup as mixing
 from hcc_xai.training.augment import Shares, View, augment, quantiles
-from hcc_xai.training.batches import Steps, batches, grade_of, hold_back
+from hcc_xai.training.batches import Batch, Steps, batches, grade_of, hold_back
 from hcc_xai.training.loop import mixed, train
-from hcc_xai.training.losses import losses, positive_maps, total, tversky_loss
+from hcc_xai.training.losses import Truth, box_loss, losses, positive_maps, total, tversky_loss
 from hcc_xai.training.make_bundle import make_bundle
 from hcc_xai.training.pretrained import early, load_pretrained
 from hcc_xai.training.recipe import Plan, TrainConfig
@@ -107,8 +107,8 @@ def test_training_lowers_what_it_minimises_and_makes_a_bundle_that_answers(
     recipe = TrainConfig(epochs=12, batch=4, validation=0.0, rate=1e-2)
     weights = train(folder, read_index(folder), tmp_path, network=NETWORK, recipe=recipe)
     rows = json.loads((tmp_path / "curves.json").read_text())
-    last = sum(row["liver"] for row in rows[-3:]) / 3
-    assert last < 0.9 * rows[0]["liver"]
+    last = sum(row["organ"] for row in rows[-3:]) / 3
+    assert last < 0.9 * rows[0]["organ"]
     pictures = sorted((folder / "images").iterdir())
     made = make_bundle(
         weights,
@@ -204,13 +204,13 @@ def test_augmentation_is_seeded_and_keeps_picture_and_mask_together(folder: Path
     np.testing.assert_array_equal(first.input, again.input)
     assert (first.target[first.input < 0] == 0).all()
     # A lesion painted white must stay under its mask, wherever both are moved.
-    grey = np.where(sample.target == LESION, 255, 20).astype(np.uint8) * sample.drawn
+    grey = np.where(sample.target == TARGET, 255, 20).astype(np.uint8) * sample.drawn
     white = replace(sample, grey=grey, hidden=grey, elsewhere=grey)
     seen = [augment(white, 64, np.random.default_rng(s), window=48) for s in range(12)]
-    shown = [v for v in seen if (v.target == LESION).sum() > 20]
+    shown = [v for v in seen if (v.target == TARGET).sum() > 20]
     assert len(shown) > 4
     for view in shown:
-        x, lesion = view.input, view.target == LESION
+        x, lesion = view.input, view.target == TARGET
         assert x.shape == (48, 48)
         assert x[lesion].mean() > x[~lesion & (x >= 0)].mean() + 0.2
 
@@ -220,6 +220,18 @@ def test_quantiles_are_numpys() -> None:
     for count in (1, 2, 3, 64, 5001):
         grey = rng.normal(90, 60, count).clip(0, 255).astype(np.uint8)
         assert np.array_equal(quantiles(grey, steps), np.quantile(grey, steps))
+
+
+def same(one: Batch, other: Batch) -> bool:
+    pairs = zip((one.input, *one.truth), (other.input, *other.truth), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def truth_of(targets: torch.Tensor, labels: list[int], **changed: torch.Tensor) -> Truth:
+    """Truth of pictures whose outlines are all drawn."""
+    yes = torch.ones(len(labels), dtype=torch.bool)
+    hot = torch.nn.functional.one_hot(torch.tensor(labels), len(LABELS)).float()
+    return Truth(targets, hot, yes.float(), yes, yes, ~yes)._replace(**changed)
 
 
 def test_batches_made_ahead_come_in_their_order(folder: Path, monkeypatch) -> None:
@@ -233,7 +245,7 @@ def test_batches_made_ahead_come_in_their_order(folder: Path, monkeypatch) -> No
             made = list(batches(steps, torch.device("cpu"), pool))
         assert len(made) == 4
         for batch, alone in zip(made, map(steps.__getitem__, range(4)), strict=True):
-            assert all(torch.equal(a, b) for a, b in zip(batch, alone, strict=True))
+            assert same(batch, alone)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -243,7 +255,7 @@ def test_a_gpu_is_given_the_same_batches(folder: Path) -> None:
     steps = Steps(samples, plan, steps=4, rng=np.random.default_rng(7))
     with ThreadPoolExecutor(1) as pool:
         for index, batch in enumerate(batches(steps, torch.device("cuda"), pool)):
-            assert all(torch.equal(a, b) for a, b in zip(batch, steps[index], strict=True))
+            assert same(batch, steps[index])
 
 
 def test_a_view_says_how_much_of_the_lesion_it_shows(folder: Path) -> None:
@@ -251,13 +263,13 @@ def test_a_view_says_how_much_of_the_lesion_it_shows(folder: Path) -> None:
     whole = [augment(sample, 64, np.random.default_rng(s), shares=Shares(hidden=0)) for s in (1, 2)]
     assert all(v.lesion_seen > 0.5 for v in whole)
     never = augment(sample, 64, np.random.default_rng(1), shares=Shares(hidden=1))
-    assert np.isnan(never.lesion_seen) and not (never.target == LESION).any()
+    assert np.isnan(never.lesion_seen) and not (never.target == TARGET).any()
     windows = [
         augment(sample, 64, np.random.default_rng(s), window=32, shares=Shares(hidden=0))
         for s in range(40)
     ]
     for view in windows:
-        assert (view.lesion_seen > 0) == (view.target == LESION).any()
+        assert (view.lesion_seen > 0) == (view.target == TARGET).any()
     assert any(v.lesion_seen == 0 for v in windows) and any(v.lesion_seen > 0.8 for v in windows)
 
 
@@ -269,10 +281,12 @@ def test_a_view_without_the_lesion_is_a_normal_one_and_a_part_of_it_does_not_cou
     empty = np.zeros((64, 64), np.uint8)
     x = np.zeros((64, 64), np.float32)
     for seen, wanted in ((1.0, (2, 1.0)), (0.1, (2, 0.0)), (0.0, (0, 1.0)), (np.nan, (0, 1.0))):
-        assert grade_of(sample, View(x, empty, seen), network) == wanted
+        labels, counts = grade_of(sample, View(x, empty, seen), network)
+        assert (labels.tolist().index(1), counts) == wanted and labels.sum() == 1
     assert grade_of(sample, View(x, empty, 0.0), NETWORK)[1] == 0.0  # no such label
     normal = load_sample(folder, read_index(folder)[0], size=64)
-    assert grade_of(normal, View(x, empty, np.nan), network) == (0, 1.0)
+    labels, counts = grade_of(normal, View(x, empty, np.nan), network)
+    assert labels.tolist() == [1, 0, 0] and counts == 1.0
 
 
 def test_cached_samples_are_the_same_and_a_changed_picture_is_read_anew(
@@ -338,9 +352,52 @@ def test_the_evidence_loss_sees_where_the_contribution_lies() -> None:
     with torch.no_grad():
         network.grade_head.weight.zero_()[2] = 1.0
     out = network.heads(shared, sector)
-    labels, has_liver = torch.tensor([2, 2]), torch.tensor([True, True])
-    both = losses(out, shared, network, sector, labels, targets, has_liver)["evidence"]
+    truth = truth_of(targets, [2, 2])
+    both = losses(out, shared, network, sector, truth)["evidence"]
     assert both.item() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_what_is_not_outlined_is_not_learned_and_a_box_is_touched_not_filled() -> None:
+    torch.manual_seed(0)
+    network = Network(NETWORK)
+    x = torch.rand(2, 1, 64, 64)
+    shared, sector = network.features(x), sector_of(x)
+    out = network.heads(shared, sector)
+    targets = torch.zeros(2, 64, 64, dtype=torch.uint8)
+    targets[:, 16:32, 16:40] = 2
+    no = torch.zeros(2, dtype=torch.bool)
+    unknown = truth_of(targets, [2, 2], organ=no, own=no)
+    nothing = losses(out, shared, network, sector, unknown)
+    assert nothing["organ"] == nothing["target"] == 0
+    weak = losses(out, shared, network, sector, unknown._replace(weak=~no))
+    assert weak["target"] > 0 and weak["organ"] == 0
+
+    box = torch.zeros(4, 64, 64)
+    box[:, 16:32, 16:40] = 1
+    rows, cols = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    ellipse = ((rows - 23.5) / 8) ** 2 + ((cols - 27.5) / 12) ** 2 < 1
+    half, beside = box[0] * (cols < 28), torch.roll(ellipse, 20, 0)
+    masks = torch.stack([ellipse.float(), half, beside.float(), torch.zeros(64, 64)])
+    values = box_loss(20 * masks - 10, box)
+    assert values[0] < 0.02 and (values[1:] > values[0] + 0.1).all()  # a good fit, and worse ones
+
+
+def test_labels_that_may_hold_together_are_learned_one_by_one() -> None:
+    config = replace(NETWORK, multiple=True, masks=(), target=None)
+    network, x = Network(config), torch.rand(2, 1, 64, 64)
+    targets = torch.zeros(2, 64, 64, dtype=torch.uint8)
+    shared, sector = network.features(x), sector_of(x)
+    out = network.heads(shared, sector)
+    two = truth_of(targets, [0, 1])._replace(
+        labels=torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    )
+    grade = losses(out, shared, network, sector, two)["grade"]
+    right = out._replace(logits=20 * two.labels - 10)
+    wrong = out._replace(logits=10 - 20 * two.labels)
+    good, bad = (losses(o, shared, network, sector, two)["grade"] for o in (right, wrong))
+    assert good < grade < bad
+    weight, _ = network.grade_weights()
+    assert weight.sum(0).abs().max() > 1e-3  # not centred: one label takes nothing from another
 
 
 def test_the_loss_reads_the_maps_that_an_answer_shows() -> None:
@@ -361,7 +418,7 @@ def test_the_loss_reads_the_maps_that_an_answer_shows() -> None:
 def test_the_sum_of_the_losses_is_weighted_as_the_recipe_says() -> None:
     parts = {
         k: torch.tensor(v)
-        for k, v in (("grade", 3.0), ("liver", 5.0), ("lesion", 7.0), ("evidence", 11.0))
+        for k, v in (("grade", 3.0), ("organ", 5.0), ("target", 7.0), ("evidence", 11.0))
     }
     assert total(parts) == 15 and total(parts, grade=2.0) == 18
     assert total(parts, grade=0.0, evidence=0.5) == 17.5

@@ -1,0 +1,19 @@
+"""Ultrasound of the breast: masses, told apart by what they are."""
+
+from hcc_xai.imaging.sector import find_sector
+from hcc_xai.kinds.kind import Kind
+
+KIND = Kind(
+    name="breast-ultrasound",
+    title={"en": "a breast ultrasound", "es": "una ecografía mamaria"},
+    find_field=find_sector,
+    labels={
+        "normal": {"en": "no mass", "es": "sin masa"},
+        "benign": {"en": "benign breast mass", "es": "masa mamaria benigna"},
+        "malignant": {"en": "malignant breast mass", "es": "masa mamaria maligna"},
+    },
+    absent="normal",
+    positive="malignant",
+    target="lesion",
+    size=224,
+)

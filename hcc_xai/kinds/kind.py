@@ -1,0 +1,51 @@
+"""What a kind of picture is: a frozen value, one file each beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcc_xai.stats import Numbers
+
+Texts = Mapping[str, str]  # language -> words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of picture.
+
+    What differs between two bundles of a kind stands in the bundle's `config.json`; what a new
+    bundle of the kind starts with stands here.
+
+    Attributes:
+        name: as bundles and answers name it, like "brain-mri".
+        title: of the kind, in the middle of a sentence, like "a brain MRI".
+        find_field: (H, W) or (H, W, 3), uint8 or float in [0, 1] -> (H, W) bool, where the patient
+            is; nothing outside it is shown to a network.
+        labels: label -> title; in the order of a new bundle's logits.
+        absent: the label that means "nothing there", or None.
+        positive: the label whose discrimination is reported first, or None.
+        multiple: whether several labels may hold at once.
+        organ: mask that evidence should lie in, or None.
+        target: mask that lesions come from, or None.
+        size: side of a new bundle's input, in pixels.
+    """
+
+    name: str
+    title: Texts
+    find_field: Callable[[Numbers], NDArray[np.bool_]]
+    labels: Mapping[str, Texts]
+    absent: str | None = None
+    positive: str | None = None
+    multiple: bool = False
+    organ: str | None = None
+    target: str | None = None
+    size: int = 256
+
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """Names of the masks of a new bundle, the organ first."""
+        return tuple(name for name in (self.organ, self.target) if name is not None)
