@@ -267,6 +267,11 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+def sigmoid(logits: Numbers) -> Floats:
+    """Probabilities of log-odds, each by itself. Any shape."""
+    return np.asarray(1 / (1 + np.exp(-np.asarray(logits, np.float64))))
+
+
 def softmax(logits: Numbers) -> Floats:
     """(..., K) -> (..., K), summing to one."""
     odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))

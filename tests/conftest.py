@@ -44,21 +44,25 @@ class Shape:
 
     Attributes:
         labels: of the grades. masks: of the outlines. target, organ: among the masks, or None.
+        kind: of picture. multiple: whether several labels may hold.
     """
 
     labels: tuple[str, ...] = LABELS
     masks: tuple[str, ...] = ("liver", "lesion")
     target: str | None = "lesion"
     organ: str | None = "liver"
+    kind: str = "liver-ultrasound"
+    multiple: bool = False
 
 
 TUMOURS = ("glioma", "meningioma", "pituitary", "metastasis")
 SHAPES = {
     "liver": Shape(("G1", "G2", "G3"), ("liver", "lesion")),
-    "no masks": Shape(("normal", "abnormal"), (), None, None),
-    "four labels": Shape(TUMOURS, ("tumour",), "tumour", None),
-    "three masks": Shape(LABELS, ("lungs", "heart", "nodule"), "nodule", "lungs"),
-    "organ alone": Shape(("normal", "abnormal"), ("lungs",), None, "lungs"),
+    "no masks": Shape(("normal", "abnormal"), (), None, None, "chest-x-ray"),
+    "four labels": Shape(TUMOURS, ("tumour",), "tumour", None, "brain-mri"),
+    "three masks": Shape(LABELS, ("lungs", "heart", "nodule"), "nodule", "lungs", "chest-x-ray"),
+    "organ alone": Shape(("normal", "abnormal"), ("lungs",), None, "lungs", "chest-x-ray"),
+    "together": Shape(("hand", "wrist", "knee"), (), None, None, "x-ray-body-part", True),
 }
 
 
@@ -73,6 +77,7 @@ def make_tiny(folder: Path, *, seed: int = 0, shape: Shape = Shape()) -> Path:
             labels=shape.labels,
             masks=shape.masks,
             target=shape.target,
+            multiple=shape.multiple,
         )
     )
     scans = [make(random_spec(s, shape=(120, 160))).pixels for s in range(6)]
@@ -97,7 +102,7 @@ def make_tiny(folder: Path, *, seed: int = 0, shape: Shape = Shape()) -> Path:
         titles={name: {"en": f"{name} (test)", "es": f"{name} (prueba)"} for name in shape.labels},
         licence="cc0-1.0",
         malignant="malignant" if "malignant" in shape.labels else None,
-        **({} if shape == Shape() else {"format": 2, "kind": "test", "organ": shape.organ}),
+        **({} if shape == Shape() else {"format": 2, "kind": shape.kind, "organ": shape.organ}),
         scales={"grad-cam++": 0.5, "contribution": 0.01},
     )
     return save_bundle(

@@ -39,7 +39,7 @@ from hcc_xai.model.network import Network
 from hcc_xai.model.runtime import Floats, Raw, Runtime, TorchRuntime, in_parts
 from hcc_xai.model.second_opinion import FILE as WORDS
 from hcc_xai.model.second_opinion import GlassBox
-from hcc_xai.stats import Numbers, softmax
+from hcc_xai.stats import Numbers, sigmoid, softmax
 
 Progress = Callable[[float], None]  # is told the share that is done, and may raise to stop
 
@@ -75,7 +75,9 @@ class Analyzer:
         if self.calibration is None:
             flags.append(Flag("uncalibrated", "info", words.both("uncalibrated")))
         if self.gate is None:
-            flags.append(Flag("kind-unchecked", "info", words.both("kind-unchecked")))
+            flags.append(
+                Flag("kind-unchecked", "info", words.both("kind-unchecked", bundle.config.nouns))
+            )
         flags += [Flag("stale", "warning", words.both("stale", file=name)) for name in bundle.stale]
         self._flags = tuple(flags)
 
@@ -237,7 +239,9 @@ class Analyzer:
         if self.gate is None:
             return [()] * len(summaries)
         return [
-            () if verdict.accepted else (Flag("stopped", "stop", words.stopped(verdict.kind)),)
+            ()
+            if verdict.accepted
+            else (Flag("stopped", "stop", words.stopped(verdict.kind, self.config.nouns)),)
             for verdict in self.gate.judge(summaries)
         ]
 
@@ -247,7 +251,9 @@ class Analyzer:
 
     def chances(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities, calibrated where the bundle holds a calibration. (..., K) -> (..., K)."""
-        return self.calibration.probabilities(logits) if self.calibration else softmax(logits)
+        if self.calibration:
+            return self.calibration.probabilities(logits)
+        return sigmoid(logits) if self.config.network.multiple else softmax(logits)
 
     def predict(self, inputs: Numbers) -> NDArray[np.float64]:
         """Probabilities of any number of inputs. (N, S, S) of any float type -> (N, K)."""
@@ -451,7 +457,7 @@ def load(where: str | Path | None = None, *, device: str | None = None) -> Analy
 def let_through(answer: Analysis) -> Analysis:
     """A stopped answer that a person wants to see all the same; it stays marked everywhere."""
     flags = tuple(flag for flag in answer.raised if flag.severity != "stop")
-    through = Flag("let-through", "warning", words.both("let-through"))
+    through = Flag("let-through", "warning", words.both("let-through", answer.config.nouns))
     return replace(answer, accepted=True, raised=(through, *flags))
 
 

@@ -21,7 +21,7 @@ from hcc_xai.analysis.result import Analysis
 from hcc_xai.imaging.frame import Frame, smooth_within
 from hcc_xai.imaging.marks import drawn
 from hcc_xai.imaging.painting import but_for_the_lesion, hidden_and_elsewhere, ring_about
-from hcc_xai.imaging.sector import find_sector
+from hcc_xai.kinds.known import kind_named
 from hcc_xai.language.telling import lesion_ignored
 
 Grey = NDArray[np.float32]
@@ -71,7 +71,8 @@ class Scene:
         self.frame = answer.frame
         self.grey: Grey = answer.image.grey
         self.sector, self.lesions = answer.sector, answer.lesions
-        self.lesion, self.liver = answer.target_mask, answer.organ_mask
+        self.lesion, self.organ = answer.tested_mask, answer.organ_mask
+        self.find_field = kind_named(answer.kind).find_field
         rows, cols = np.nonzero(self.sector)
         self.top, self.bottom = int(rows.min()), int(rows.max())
         self.width = int(np.ptp(cols)) + 1
@@ -263,8 +264,8 @@ def changes(answer: Analysis) -> dict[str, Grey]:
     plain = scene.seen(scene.grey)
     found = {"flipped": np.ascontiguousarray(plain[:, ::-1])}
     lesion = scene.frame.shrink_mask(scene.lesion)
-    liver = scene.frame.shrink_mask(scene.liver) & ~lesion
-    painted = hidden_and_elsewhere(plain, lesion, liver)
+    organ = scene.frame.shrink_mask(scene.organ) & ~lesion
+    painted = hidden_and_elsewhere(plain, lesion, organ)
     if painted:
         found["lesion"] = painted.pop("hidden")
         found["all-but-lesion"] = _nothing_but(plain, scene.frame.shrink(scene.kept) > 0.5)
@@ -308,7 +309,7 @@ def _outside(scene: Scene) -> Grey | None:
     ]  # the grey scale
     ink[near] = 0
     grey = np.where(scene.sector, np.clip(scene.grey, 0, 1) * 255, ink).astype(np.uint8)
-    frame = Frame.around(find_sector(grey), size=scene.frame.size)
+    frame = Frame.around(scene.find_field(grey), size=scene.frame.size)
     return frame.to_network(grey / np.float32(255))
 
 

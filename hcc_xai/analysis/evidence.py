@@ -24,8 +24,9 @@ class Evidence:
         shares: kind of map -> share of its positive part in the target ("lesion"), the rest of the
             organ ("liver"), the "rest" of the sector, and "outside" of it; they sum to one, or are
             all zero where the map is.
-        hidden: probability of the label, 0 to 1, with the lesion painted over. None where it was
-            not asked for or there is no lesion.
+        hidden: probability of the label, 0 to 1, with the lesion painted over; where the bundle
+            outlines none, with the strongest evidence painted over. None where it was not asked
+            for or there is no lesion.
         elsewhere: the same with as much painted over elsewhere in the liver. None where it was not
             asked for or there is no room.
     """
@@ -52,13 +53,38 @@ class Square:
 
     Attributes:
         input: (S, S) float32, what the network saw: 0 to 1 inside the sector, -1 outside.
-        lesion: (S, S) bool, all lesions.
+        lesion: (S, S) bool, what is hidden to test the answer: all lesions, or the strongest
+            evidence where the bundle outlines none.
         organ: (S, S) bool, the rest of the organ; of the sector where the bundle has none.
     """
 
     input: NDArray[np.float32]
     lesion: Mask
     organ: Mask
+
+
+_STRONGEST = 0.5  # share of a map's positive part that is the strongest evidence
+_LARGEST = 0.15  # share of the field that it may cover
+
+
+def strongest(heat: NDArray[np.float32], field: Mask) -> Mask:
+    """The strongest evidence: the fewest cells of a map that hold half of its positive part, and
+    no more than 15 % of the field.
+
+    Args:
+        heat: (h, w) float32.
+        field: (h, w) bool, where the patient is.
+
+    Returns:
+        (h, w) bool; nothing where nothing is positive.
+    """
+    positive = np.where(field, np.maximum(heat, 0), 0).astype(np.float64)
+    order = np.argsort(-positive, axis=None)
+    held = np.cumsum(positive.ravel()[order])
+    count = 1 + int(np.searchsorted(held, _STRONGEST * held[-1]))
+    cells = np.zeros(heat.size, bool)
+    cells[order[: min(count, int(_LARGEST * field.sum()))]] = True
+    return cells.reshape(heat.shape) & (positive > 0)
 
 
 def parts_of(

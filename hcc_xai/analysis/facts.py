@@ -42,11 +42,12 @@ def flags_of(answer: Analysis) -> tuple[Flag, ...]:
     flags = list(answer.raised)
 
     def warn(code: str) -> None:
-        flags.append(Flag(code, "warning", words.both(code)))
+        flags.append(Flag(code, "warning", words.both(code, answer.config.nouns)))
 
     if answer.config.organ is not None:
         if telling.hardly_any_organ(answer.organ_mask.sum() / answer.sector.sum()):
-            warn("no-liver")
+            code = telling.no_organ(answer.config.organ)
+            flags.append(Flag(code, "warning", words.both("no-organ", answer.config.nouns)))
         if telling.evidence_elsewhere(answer.shares["contribution"]):
             warn("evidence-elsewhere")
     for name in faults(measure_quality(answer.image.pixels, answer.sector)):
@@ -79,17 +80,18 @@ def facts_of(answer: Analysis, *, second: bool = False) -> telling.Facts:
         hidden=evidence.hidden if own else None,
         elsewhere=evidence.elsewhere if own else None,
         second=second_of(answer) if second else None,
+        nouns=answer.config.nouns,
+        organ=answer.config.organ,
+        present=answer.labels_present if answer.config.network.multiple else None,
     )
 
 
 def _shares(answer: Analysis) -> dict[str, float] | None:
     """The shares of the exact map, by the names that are told."""
-    target, organ = answer.target, answer.config.organ
-    if target is None or organ is None:
-        return None
+    roles = {"target": answer.target, "organ": answer.config.organ}
     own = answer.shares["contribution"]
-    rest = {part: own[part] for part in ("rest", "outside")}
-    return {"lesion": own[target], "liver": own[organ], **rest}
+    shares = {role: own[mask] for role, mask in roles.items() if mask is not None}
+    return {**shares, "rest": own["rest"], "outside": own["outside"]} if shares else None
 
 
 def second_of(answer: Analysis) -> telling.Second | None:
@@ -114,6 +116,9 @@ def stored(answer: Analysis) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "model": answer.model,
+        "kind": answer.kind,
+        "kind_probabilities": dict(answer.kind_probabilities),
+        "standing": answer.standing,
         "accepted": answer.accepted,
         "label": answer.label,
         "band": answer.band(),
@@ -121,6 +126,7 @@ def stored(answer: Analysis) -> dict[str, Any]:
         "probabilities": dict(answer.probabilities),
         "logits": dict(answer.logits),
         "prediction_set": list(answer.prediction_set),
+        "labels_present": list(answer.labels_present),
         "bands": {label: answer.band(label) for label in answer.probabilities},
         "headline": {x: answer.headline(x) for x in words.LANGUAGES},
         "sentence": {x: answer.sentence(x) for x in words.LANGUAGES},

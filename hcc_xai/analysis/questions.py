@@ -66,9 +66,9 @@ class Question:
 
 def evidence(model: Asked, answer: Analysis, label: str | None) -> Evidence:
     """The shares of the maps, and a label's probability with the lesions painted over and with as
-    much painted over elsewhere in the liver."""
+    much painted over elsewhere."""
     label = answer.known(label)
-    if not answer.lesions:
+    if answer.target is not None and not answer.lesions:
         return Evidence(label, answer.shares_of(label))
     square = answer.square
     painted = hidden_and_elsewhere(square.input, square.lesion, square.organ)
@@ -207,6 +207,7 @@ def explain_outline(
         lesion=number,
         probability=float(answer.mask_probabilities[answer.target][row, col]),
         threshold=answer.config.mask_thresholds[answer.target],
+        nouns=answer.config.nouns,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.analysis import facts
-from hcc_xai.analysis.evidence import Evidence, Square, parts_of
+from hcc_xai.analysis.evidence import Evidence, Square, parts_of, strongest
 from hcc_xai.analysis.facts import Flag
 from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.explain.methods import Explanation
@@ -31,6 +31,7 @@ from hcc_xai.language.statement import Statement
 from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.exact import KINDS
 from hcc_xai.model.neighbours import Neighbour
+from hcc_xai.model.network import STRIDE
 from hcc_xai.model.second_opinion import GlassBox, Opinion, values_of
 from hcc_xai.reports import pictures, writers
 from hcc_xai.reports.pictures import Look
@@ -63,6 +64,7 @@ class Analysis:
         pooled: (P, C) float32, all that the grades read.
         neighbours: the nearest images of the training set, nearest first.
         glass_box: the weights of the second opinion, where the bundle holds one.
+        kind_probabilities: kind of picture -> 0 to 1, as the router sees it; empty without one.
         tested: the evidence with what hiding the lesion does, where that was tried.
     """
 
@@ -85,6 +87,7 @@ class Analysis:
     pooled: NDArray[np.float32] | None = field(repr=False, default=None)
     neighbours: tuple[Neighbour, ...] = field(repr=False, default=())
     glass_box: GlassBox | None = field(repr=False, default=None)
+    kind_probabilities: Mapping[str, float] = field(default_factory=dict)
     tested: Evidence | None = field(repr=False, default=None)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -114,10 +117,40 @@ class Analysis:
         """How sure: "green" over the bundle's limit (0.9), "amber" from the next (0.7), "red"
         below."""
         value = self.probabilities[self.known(label)]
-        clear = len(self.prediction_set) <= 1 and self.accepted and not self.let_through
+        clear = not self._unsure_of and self.standing == "accepted"
         if value > self.config.bands["green"] and clear:
             return "green"
         return "amber" if value >= self.config.bands["amber"] else "red"
+
+    @property
+    def kind(self) -> str:
+        """The kind of picture that the bundle answers about, like "liver-ultrasound"."""
+        return self.config.kind
+
+    @property
+    def standing(self) -> str:
+        """ "accepted"; "unusual", of its kind, and unlike what the network was trained on; or
+        "stopped"."""
+        if not self.accepted:
+            return "stopped"
+        doubtful = self.let_through or any(flag.code == "unusual" for flag in self.raised)
+        return "unusual" if doubtful else "accepted"
+
+    @property
+    def labels_present(self) -> tuple[str, ...]:
+        """The labels that hold: those more likely than not, most likely first, where several may;
+        else the answer alone."""
+        if not self.config.network.multiple:
+            return (self.label,)
+        likely = [label for label, chance in self.probabilities.items() if chance > 0.5]
+        return tuple(sorted(likely, key=lambda label: -self.probabilities[label]))
+
+    @property
+    def _unsure_of(self) -> bool:
+        """Whether the prediction set holds more than what the answer says."""
+        if not self.config.network.multiple:
+            return len(self.prediction_set) > 1
+        return bool(set(self.prediction_set) - {self.label, *self.labels_present})
 
     @property
     def let_through(self) -> bool:
@@ -178,6 +211,17 @@ class Analysis:
             target |= each.mask
         return target
 
+    @cached_property
+    def tested_mask(self) -> NDArray[np.bool_]:
+        """(H, W) bool: what is hidden to test the answer: all lesions; the strongest evidence for
+        the answer where the bundle outlines none."""
+        if self.target is not None:
+            return self.target_mask
+        grid = self.grid(None, "contribution")
+        inside = self.frame.network_sector.reshape(len(grid), STRIDE, -1, STRIDE).mean((1, 3)) > 0.5
+        cells = strongest(grid, inside).astype(np.float32)
+        return (self.frame.to_file(cells) > 0.5) & self.sector
+
     @property
     def organ_mask(self) -> NDArray[np.bool_]:
         """(H, W) bool: the organ with its lesions; the sector where the bundle has no organ."""
@@ -212,7 +256,7 @@ class Analysis:
     @cached_property
     def square(self) -> Square:
         """The answer in the network's square."""
-        lesion = self.frame.shrink_mask(self.target_mask)
+        lesion = self.frame.shrink_mask(self.tested_mask)
         organ = self.frame.shrink_mask(self.organ_mask) & ~lesion
         return Square(self.square_input, lesion, organ)
 
@@ -369,8 +413,8 @@ class Analysis:
 
     def disagreement(self, language: str = "en") -> str | None:
         """Where the second opinion is not the network's: a sentence that names the word."""
-        opinions = telling.second_opinion(facts.second_of(self), self.label)
-        return next((s.say(language) for s in opinions if s.key == "second-opinion"), None)
+        said = (s.say(language) for s in self.statements if s.key == "second-opinion")
+        return next(said, None)
 
     def nearest(self, count: int = 5) -> tuple[Neighbour, ...]:
         """The nearest images of the training set, nearest first; none where the bundle does not

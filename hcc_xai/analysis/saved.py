@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hcc_xai.analysis.evidence import Evidence
 from hcc_xai.analysis.facts import FORMAT, Flag
 from hcc_xai.errors import DataError
+from hcc_xai.kinds.known import LIVER
 from hcc_xai.language import words
 from hcc_xai.language.statement import Statement
 from hcc_xai.language.words import Words
@@ -43,6 +44,10 @@ class SavedAnswer:
     scales: Mapping[str, float]
     image: Mapping[str, Any]
     seconds: float
+    kind: str = LIVER
+    kind_probabilities: Mapping[str, float] = field(default_factory=dict)
+    standing: str = "accepted"
+    labels_present: tuple[str, ...] = ()
 
     def band(self, label: str | None = None) -> str:
         """How sure: "green", "amber" or "red"; of the answer by default."""
@@ -80,6 +85,10 @@ class SavedAnswer:
         }
         if self.format > 1:
             stored["format"] = self.format
+            stored["kind"] = self.kind
+            stored["kind_probabilities"] = dict(self.kind_probabilities)
+            stored["standing"] = self.standing
+            stored["labels_present"] = list(self.labels_present)
             stored["statements"] = [statement.to_dict() for statement in self.statements]
         return stored
 
@@ -102,14 +111,18 @@ def saved(stored: Mapping[str, Any]) -> SavedAnswer:
             got=str(number),
             known=FORMAT,
         )
-    own = {f.name for f in fields(SavedAnswer)} - {"format", "words_of", "statements"}
-    missing = (own | {"headline", "sentence"}) - set(stored)
+    newer = {"statements", "kind", "kind_probabilities", "standing", "labels_present"}
+    own = {f.name for f in fields(SavedAnswer)} - {"format", "words_of"} - newer
+    missing = (own | {"headline", "sentence"} | (newer if number > 1 else set())) - set(stored)
     if missing:
         raise DataError(
             "answer-incomplete", "the answer lacks {keys}", keys=", ".join(sorted(missing))
         )
     plain = {name: stored[name] for name in own - {"flags", "evidence", "prediction_set"}}
     plain["lesions"] = tuple(stored["lesions"])
+    if number > 1:
+        plain |= {name: stored[name] for name in newer - {"statements"}}
+        plain["labels_present"] = tuple(stored["labels_present"])
     return SavedAnswer(
         **plain,
         format=number,

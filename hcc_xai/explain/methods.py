@@ -7,7 +7,7 @@ again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,7 @@ class OutlineExplanation(Explanation):
     lesion: int | None = None
     probability: float = 0.0
     threshold: float = 0.5
+    nouns: words.Nouns = field(default_factory=dict, repr=False)
 
     @property
     def signed(self) -> bool:
@@ -110,10 +111,12 @@ class OutlineExplanation(Explanation):
             "below": words.number(self.threshold - self.probability, language),
             "against": f"{round(100 * self.against_share)} %",
         }
+        nouns = words.in_language(self.nouns, language)
         if self.lesion is not None:
-            return words.say("outline-why", language, **values)
+            return words.say("outline-why", language, **nouns, **values)
         dropped = self.probability > self.threshold
-        return words.say("outline-dropped" if dropped else "outline-why-not", language, **values)
+        key = "outline-dropped" if dropped else "outline-why-not"
+        return words.say(key, language, **nouns, **values)
 
     def to_dict(self) -> dict[str, object]:
         """Everything but the map's pixels, and the sentence in every language."""

@@ -2,10 +2,18 @@
 
 from hcc_xai.kinds.fields import head
 from hcc_xai.kinds.kind import Kind
+from hcc_xai.kinds.nouns import TUMOUR, picture
 
 KIND = Kind(
     name="brain-mri",
-    title={"en": "a brain MRI", "es": "una RM cerebral"},
+    nouns={
+        **picture(
+            one={"en": "brain MRI", "es": "resonancia cerebral"},
+            a={"en": "a brain MRI", "es": "una resonancia cerebral"},
+            many={"en": "brain MRI slices", "es": "resonancias cerebrales"},
+        ),
+        **TUMOUR,
+    },
     find_field=head,
     labels={
         "notumor": {"en": "no tumour", "es": "sin tumor"},

@@ -2,10 +2,18 @@
 
 from hcc_xai.imaging.sector import find_sector
 from hcc_xai.kinds.kind import Kind
+from hcc_xai.kinds.nouns import MASS, picture
 
 KIND = Kind(
     name="breast-ultrasound",
-    title={"en": "a breast ultrasound", "es": "una ecografía mamaria"},
+    nouns={
+        **picture(
+            one={"en": "breast ultrasound", "es": "ecografía mamaria"},
+            a={"en": "a breast ultrasound", "es": "una ecografía mamaria"},
+            many={"en": "breast ultrasound images", "es": "ecografías mamarias"},
+        ),
+        **MASS,
+    },
     find_field=find_sector,
     labels={
         "normal": {"en": "no mass", "es": "sin masa"},

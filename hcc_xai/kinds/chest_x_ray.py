@@ -2,10 +2,22 @@
 
 from hcc_xai.kinds.fields import film
 from hcc_xai.kinds.kind import Kind
+from hcc_xai.kinds.nouns import organ, picture
 
 KIND = Kind(
     name="chest-x-ray",
-    title={"en": "a chest X-ray", "es": "una radiografía de tórax"},
+    nouns={
+        **picture(
+            one={"en": "chest X-ray", "es": "radiografía de tórax"},
+            a={"en": "a chest X-ray", "es": "una radiografía de tórax"},
+            many={"en": "chest X-rays", "es": "radiografías de tórax"},
+        ),
+        **organ(
+            one={"en": "lung", "es": "pulmón"},
+            the={"en": "the lungs", "es": "los pulmones"},
+            of={"en": "of the lungs", "es": "de los pulmones"},
+        ),
+    },
     find_field=film,
     labels={
         "normal": {"en": "normal chest", "es": "tórax normal"},

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai.kinds.nouns import Nouns, Words
 from hcc_xai.stats import Numbers
-
-Texts = Mapping[str, str]  # language -> words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +21,7 @@ class Kind:
 
     Attributes:
         name: as bundles and answers name it, like "brain-mri".
-        title: of the kind, in the middle of a sentence, like "a brain MRI".
+        nouns: what it calls its things, for sentences; see nouns.py.
         find_field: (H, W) or (H, W, 3), uint8 or float in [0, 1] -> (H, W) bool, where the patient
             is; nothing outside it is shown to a network.
         labels: label -> title; in the order of a new bundle's logits.
@@ -35,15 +34,20 @@ class Kind:
     """
 
     name: str
-    title: Texts
+    nouns: Nouns
     find_field: Callable[[Numbers], NDArray[np.bool_]]
-    labels: Mapping[str, Texts]
+    labels: Mapping[str, Words]
     absent: str | None = None
     positive: str | None = None
     multiple: bool = False
     organ: str | None = None
     target: str | None = None
     size: int = 256
+
+    @property
+    def title(self) -> Words:
+        """The kind in the middle of a sentence, like "a brain MRI"."""
+        return self.nouns["a_picture"]
 
     @property
     def masks(self) -> tuple[str, ...]:

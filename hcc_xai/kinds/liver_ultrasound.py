@@ -2,10 +2,23 @@
 
 from hcc_xai.imaging.sector import find_sector
 from hcc_xai.kinds.kind import Kind
+from hcc_xai.kinds.nouns import MASS, organ, picture
 
 KIND = Kind(
     name="liver-ultrasound",
-    title={"en": "a liver ultrasound", "es": "una ecografía hepática"},
+    nouns={
+        **picture(
+            one={"en": "liver ultrasound", "es": "ecografía hepática"},
+            a={"en": "a liver ultrasound", "es": "una ecografía hepática"},
+            many={"en": "liver ultrasound images", "es": "ecografías hepáticas"},
+        ),
+        **organ(
+            one={"en": "liver", "es": "hígado"},
+            the={"en": "the liver", "es": "el hígado"},
+            of={"en": "of the liver", "es": "del hígado"},
+        ),
+        **MASS,
+    },
     find_field=find_sector,
     labels={
         "normal": {"en": "no mass", "es": "sin masa"},

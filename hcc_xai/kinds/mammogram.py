@@ -2,10 +2,18 @@
 
 from hcc_xai.kinds.fields import breast
 from hcc_xai.kinds.kind import Kind
+from hcc_xai.kinds.nouns import LESION, picture
 
 KIND = Kind(
     name="mammogram",
-    title={"en": "a mammogram", "es": "una mamografía"},
+    nouns={
+        **picture(
+            one={"en": "mammogram", "es": "mamografía"},
+            a={"en": "a mammogram", "es": "una mamografía"},
+            many={"en": "mammograms", "es": "mamografías"},
+        ),
+        **LESION,
+    },
     find_field=breast,
     labels={
         "normal": {"en": "no lesion", "es": "sin lesión"},

@@ -2,6 +2,7 @@
 
 from hcc_xai.kinds.fields import film
 from hcc_xai.kinds.kind import Kind
+from hcc_xai.kinds.nouns import picture
 
 _PARTS = {
     "abdomen": ("abdomen", "abdomen"),
@@ -30,7 +31,11 @@ _PARTS = {
 
 KIND = Kind(
     name="x-ray-body-part",
-    title={"en": "an X-ray of a body part", "es": "una radiografía de una parte del cuerpo"},
+    nouns=picture(
+        one={"en": "X-ray of a body part", "es": "radiografía de una parte del cuerpo"},
+        a={"en": "an X-ray of a body part", "es": "una radiografía de una parte del cuerpo"},
+        many={"en": "X-rays of body parts", "es": "radiografías de partes del cuerpo"},
+    ),
     find_field=film,
     labels={label: {"en": en, "es": es} for label, (en, es) in _PARTS.items()},
     multiple=True,

@@ -1,7 +1,8 @@
 """Every sentence that an answer says, in English and Spanish; written for each language, not
 translated.
 
-A language that lacks a sentence says it in English.
+A language that lacks a sentence says it in English. What a kind of picture calls its things stands
+in braces, like {a_picture} or {the_organ}; `kinds/nouns.py` lists those words.
 """
 
 from __future__ import annotations
@@ -14,56 +15,56 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "Las probabilidades no están calibradas: aún no se ha medido cuántas veces acierta la red con ellas.",
     },
     "kind-unchecked": {
-        "en": "Nothing has checked that this is a liver ultrasound; the network answers about any picture.",
-        "es": "No se ha comprobado que sea una ecografía hepática; la red responde ante cualquier imagen.",
+        "en": "Nothing has checked that this is {a_picture}; the network answers about any picture.",
+        "es": "No se ha comprobado que sea {a_picture}; la red responde ante cualquier imagen.",
     },
     "stale": {
         "en": "{file} was made for other weights and is not used.",
         "es": "{file} corresponde a otros pesos y no se utiliza.",
     },
-    "no-liver": {
-        "en": "Hardly any liver was found in this picture, so the answer may mean nothing.",
-        "es": "Apenas se ha encontrado hígado en la imagen, así que la respuesta puede carecer de sentido.",
+    "no-organ": {
+        "en": "Hardly any {organ} was found in this picture, so the answer may mean nothing.",
+        "es": "Apenas se ha encontrado {organ} en la imagen, así que la respuesta puede carecer de sentido.",
     },
     "evidence-elsewhere": {
-        "en": "Most of the evidence for this answer lies outside the liver: do not rely on it.",
-        "es": "La mayor parte de la evidencia de esta respuesta está fuera del hígado: no se fíe de ella.",
+        "en": "Most of the evidence for this answer lies outside {the_organ}: do not rely on it.",
+        "es": "La mayor parte de la evidencia de esta respuesta está fuera {of_organ}: no se fíe de ella.",
     },
     "lesion-ignored": {
-        "en": "Hiding the lesion hardly changes the answer: it rests on something else.",
-        "es": "Ocultar la lesión apenas cambia la respuesta: se apoya en otra cosa.",
+        "en": "Hiding {the_target} hardly changes the answer: it rests on something else.",
+        "es": "Ocultar {the_target} apenas cambia la respuesta: se apoya en otra cosa.",
     },
     "second-opinion": {
-        "en": "What was measured of the lesion speaks for “{title}” ({chance}) instead, chiefly “{word}”.",
-        "es": "Lo medido en la lesión apunta más bien a «{title}» ({chance}), sobre todo «{word}».",
+        "en": "What was measured of {the_target} speaks for “{title}” ({chance}) instead, chiefly “{word}”.",
+        "es": "Lo medido en {the_target} apunta más bien a «{title}» ({chance}), sobre todo «{word}».",
     },
     "outline-why": {
-        "en": "Lesion {lesion}: the network gives this place {chance} for lesion; what it rests on is shown.",
-        "es": "Lesión {lesion}: la red da a este punto {chance} de ser lesión; se muestra en qué se apoya.",
+        "en": "{one_target} {lesion}: the network gives this place {chance} for {target}; what it rests on is shown.",
+        "es": "{one_target} {lesion}: la red da a este punto {chance} de ser {target}; se muestra en qué se apoya.",
     },
     "outline-why-not": {
-        "en": "No lesion here: the network gives this place {chance}, {below} below the {threshold} that it takes. Of what it weighs, {against} speaks against.",
-        "es": "Aquí no hay lesión: la red da a este punto {chance}, {below} por debajo del {threshold} necesario. De lo que pondera, el {against} habla en contra.",
+        "en": "No {target} here: the network gives this place {chance}, {below} below the {threshold} that it takes. Of what it weighs, {against} speaks against.",
+        "es": "Aquí no hay {target}: la red da a este punto {chance}, {below} por debajo del {threshold} necesario. De lo que pondera, el {against} habla en contra.",
     },
     "outline-dropped": {
-        "en": "The network gives this place {chance} for lesion, over the {threshold} that it takes, but the part was too small or too unsure to be called a lesion.",
-        "es": "La red da a este punto {chance} de ser lesión, por encima del {threshold} necesario, pero la parte es demasiado pequeña o dudosa para llamarla lesión.",
+        "en": "The network gives this place {chance} for {target}, over the {threshold} that it takes, but the part was too small or too unsure to be called a {target}.",
+        "es": "La red da a este punto {chance} de ser {target}, por encima del {threshold} necesario, pero la parte es demasiado pequeña o dudosa para llamarla {target}.",
     },
     "stopped": {
-        "en": "This picture was stopped: it is unlike the liver ultrasound images that the model knows.",
-        "es": "Imagen detenida: no se parece a las ecografías hepáticas que el modelo conoce.",
+        "en": "This picture was stopped: it is unlike the {pictures} that the model knows.",
+        "es": "Imagen detenida: no se parece a las {pictures} que el modelo conoce.",
     },
     "stopped-kind": {
         "en": "This picture was stopped: it looks like {kind}.",
         "es": "Imagen detenida: parece {kind}.",
     },
     "marked": {
-        "en": "NOT A KNOWN LIVER ULTRASOUND",
-        "es": "NO ES UNA ECOGRAFIA HEPATICA CONOCIDA",
+        "en": "NOT A KNOWN {picture}",
+        "es": "NO ES {a_picture} CONOCIDA",
     },
     "let-through": {
-        "en": "Let through by hand, though it is unlike the liver ultrasound images that the model knows: do not rely on the answer.",
-        "es": "Admitida a mano, aunque no se parece a las ecografías hepáticas que el modelo conoce: no se fíe de la respuesta.",
+        "en": "Let through by hand, though it is unlike the {pictures} that the model knows: do not rely on the answer.",
+        "es": "Admitida a mano, aunque no se parece a las {pictures} que el modelo conoce: no se fíe de la respuesta.",
     },
     "quality-dark": {
         "en": "The scan is very dark: what is weak in it may be missed.",
@@ -150,24 +151,24 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "Un fotograma no basta para clasificar un estudio.",
     },
     "no-lesion": {
-        "en": "No lesion was outlined.",
-        "es": "No se ha delineado ninguna lesión.",
+        "en": "No {target} was outlined.",
+        "es": "No se ha delineado {no_target}.",
     },
     "one-lesion": {
-        "en": "1 lesion, {sizes}.",
-        "es": "1 lesión, {sizes}.",
+        "en": "1 {target}, {sizes}.",
+        "es": "1 {target}, {sizes}.",
     },
     "lesions": {
-        "en": "{count} lesions; the largest {sizes}.",
-        "es": "{count} lesiones; la mayor, {sizes}.",
+        "en": "{count} {targets}; the largest {sizes}.",
+        "es": "{count} {targets}; {largest}, {sizes}.",
     },
     "lesion-but-normal": {
-        "en": "Yet the grade says that there is no mass: look for yourself.",
-        "es": "Sin embargo, el grado dice que no hay masa: compruébelo usted.",
+        "en": "Yet the grade says that there is no {mass}: look for yourself.",
+        "es": "Sin embargo, el grado dice que no hay {mass}: compruébelo usted.",
     },
     "mass-but-none": {
-        "en": "Yet no mass was outlined: look for yourself.",
-        "es": "Sin embargo, no se ha delineado ninguna masa: compruébelo usted.",
+        "en": "Yet no {mass} was outlined: look for yourself.",
+        "es": "Sin embargo, no se ha delineado {no_mass}: compruébelo usted.",
     },
     "set": {
         "en": "It cannot be told apart from {others}.",
@@ -176,6 +177,18 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "empty-set": {
         "en": "None of the grades fits well: the model does not know.",
         "es": "Ningún grado encaja bien: el modelo no lo sabe.",
+    },
+    "also": {
+        "en": "Also on it: {others}.",
+        "es": "También aparece: {others}.",
+    },
+    "unsure-of": {
+        "en": "It cannot rule out {others}.",
+        "es": "No puede descartar {others}.",
+    },
+    "none-present": {
+        "en": "None of the labels is more likely than not.",
+        "es": "Ninguna etiqueta es más probable que improbable.",
     },
     "close": {
         "en": "{other} is close behind ({value}).",
@@ -214,43 +227,51 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "descartados: {n} archivos repetidos (cuenta el primero)",
     },
     "kind-checked": {
-        "en": "looks like a liver ultrasound",
-        "es": "parece una ecografía hepática",
+        "en": "looks like {a_picture}",
+        "es": "parece {a_picture}",
     },
     "calibrated": {
         "en": "Calibrated: of answers with {percent}, about that share is right.",
         "es": "Calibrada: de las respuestas con {percent}, acierta aproximadamente esa proporción.",
     },
     "calibrated-elsewhere": {
-        "en": "Calibrated on liver ultrasound only; for this picture the number means nothing.",
-        "es": "Calibrada solo con ecografías hepáticas; en esta imagen el número no significa nada.",
+        "en": "Calibrated on {picture} only; for this picture the number means nothing.",
+        "es": "Calibrada solo con {pictures}; en esta imagen el número no significa nada.",
     },
     "shares": {
-        "en": "{lesion} in lesions, {liver} in the rest of the liver, {elsewhere} elsewhere",
-        "es": "{lesion} en lesiones, {liver} en el resto del hígado, {elsewhere} fuera",
+        "en": "{target_share} in {targets}, {organ_share} in the rest of {the_organ}, {elsewhere} elsewhere",
+        "es": "{target_share} en {targets}, {organ_share} en el resto {of_organ}, {elsewhere} fuera",
+    },
+    "shares-target": {
+        "en": "{target_share} in {targets}, {elsewhere} elsewhere",
+        "es": "{target_share} en {targets}, {elsewhere} fuera",
+    },
+    "shares-organ": {
+        "en": "{organ_share} in {the_organ}, {elsewhere} elsewhere",
+        "es": "{organ_share} en {the_organ}, {elsewhere} fuera",
     },
     "no-evidence": {
         "en": "no evidence speaks for this answer",
         "es": "ninguna evidencia apoya esta respuesta",
     },
     "hidden": {
-        "en": "hiding the lesions: {before} → {after}",
-        "es": "al ocultar las lesiones: {before} → {after}",
+        "en": "hiding {the_targets}: {before} → {after}",
+        "es": "al ocultar {the_targets}: {before} → {after}",
     },
     "hidden-elsewhere": {
         "en": "hiding as much elsewhere: {before} → {after}",
         "es": "al ocultar otro tanto: {before} → {after}",
     },
     "second-agrees": {
-        "en": "What was measured of the lesion speaks for the same ({chance}).",
-        "es": "Lo medido en la lesión apunta a lo mismo ({chance}).",
+        "en": "What was measured of {the_target} speaks for the same ({chance}).",
+        "es": "Lo medido en {the_target} apunta a lo mismo ({chance}).",
     },
     "answer": {
         "en": "{title}, {band} ({chance})",
         "es": "{title}, {band} ({chance})",
     },
     "lesion": {
-        "en": "Lesion {number}: {sizes}, confidence {chance}.",
-        "es": "Lesión {number}: {sizes}, confianza {chance}.",
+        "en": "{one_target} {number}: {sizes}, confidence {chance}.",
+        "es": "{one_target} {number}: {sizes}, confianza {chance}.",
     },
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hcc_xai.language import words
-from hcc_xai.language.words import Words
+from hcc_xai.language.words import Nouns, Words
 
 # A name is given in every language; several are a tuple of such.
 Value = str | int | float | None | Words | Sequence[Words]
@@ -29,6 +29,7 @@ class Statement:
         topic: which question it belongs to: "answer", "findings", "kind", "confidence",
             "evidence", "second" (opinion), "note" or "lesion".
         words: the sentence itself where a flag brought it, by language.
+        nouns: what the kind of picture calls its things.
     """
 
     key: str
@@ -37,12 +38,14 @@ class Statement:
     place: str | None = None
     topic: str = "findings"
     words: Words | None = None
+    nouns: Nouns = field(default_factory=dict, repr=False)
 
     def say(self, language: str = "en") -> str:
         """The sentence in that language, in English where there is none."""
         if self.words is not None:
             return words.pick(self.words, language)
-        return words.say(self.key, language, **_written(self.values, language))
+        nouns = words.in_language(self.nouns, language)
+        return words.say(self.key, language, **nouns, **_written(self.values, language))
 
     def to_dict(self) -> dict[str, object]:
         """As JSON holds it, with the sentence in every language."""
@@ -68,7 +71,11 @@ class Statement:
         )
 
 
-_PERCENT = ("lesion", "liver", "elsewhere")  # values that are written as a share of a hundred
+_PERCENT = (
+    "target_share",
+    "organ_share",
+    "elsewhere",
+)  # values that are written as a share of a hundred
 
 
 def _written(values: Mapping[str, Value], language: str) -> dict[str, object]:

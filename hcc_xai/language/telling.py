@@ -7,7 +7,7 @@ holds ("the lesion is ignored") is decided here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hcc_xai.language import words
@@ -47,6 +47,11 @@ def hardly_any_organ(share: float) -> bool:
         share: of the sector that the organ covers, 0 to 1.
     """
     return share < LEAST_ORGAN
+
+
+def no_organ(organ: str) -> str:
+    """The code of the flag that there is hardly any of an organ."""
+    return f"no-{organ}"
 
 
 class Flag(Protocol):
@@ -108,11 +113,14 @@ class Facts:
             out.
         flags: of the model and the picture.
         lesions: largest first; None where the model outlines none at all.
-        shares: of the exact map in "lesion", "liver" (the rest of the organ), "rest", "outside";
-            None where the model outlines no lesions, or no organ.
+        shares: of the exact map in "target", "organ" (the rest of it), "rest", "outside", as far
+            as the model outlines them; None where it outlines nothing.
         hidden, elsewhere: probability of the answer with the lesions, and with as much elsewhere,
             painted over; None where it was not tested.
         second: the second opinion, where there is one.
+        nouns: what the kind of picture calls its things.
+        organ: name of the organ's mask, or None.
+        present: the labels that hold, where several may; None where one alone holds.
     """
 
     label: str
@@ -130,6 +138,9 @@ class Facts:
     hidden: float | None = None
     elsewhere: float | None = None
     second: Second | None = None
+    nouns: words.Nouns = field(default_factory=dict)
+    organ: str | None = None
+    present: Sequence[str] | None = None
 
 
 def statements(facts: Facts) -> tuple[Statement, ...]:
@@ -143,9 +154,15 @@ def statements(facts: Facts) -> tuple[Statement, ...]:
     return (
         headline(facts),
         *findings(facts),
-        *_trust(facts),
-        *_lesions(facts.lesions or ()),
+        *_named(facts, _trust(facts)),
+        *_named(facts, _lesions(facts.lesions or ())),
     )
+
+
+def _named(facts: Facts, told: Iterator[Statement]) -> Iterator[Statement]:
+    """The statements with the words of the picture's kind."""
+    for statement in told:
+        yield replace(statement, nouns=facts.nouns)
 
 
 def headline(facts: Facts) -> Statement:
@@ -165,7 +182,7 @@ def headline(facts: Facts) -> Statement:
 
 def findings(facts: Facts) -> tuple[Statement, ...]:
     """What was found, and never more than the prediction set allows."""
-    return (*_outlined(facts), *_grades(facts))
+    return tuple(_named(facts, iter((*_outlined(facts), *_grades(facts)))))
 
 
 def _outlined(facts: Facts) -> Iterator[Statement]:
@@ -184,6 +201,9 @@ def _outlined(facts: Facts) -> Iterator[Statement]:
 
 
 def _grades(facts: Facts) -> Iterator[Statement]:
+    if facts.present is not None:
+        yield from _several(facts, facts.present)
+        return
     if facts.calibrated and not facts.prediction_set:
         yield Statement("empty-set", severity=DOUBT)
     others = tuple(facts.titles[k] for k in facts.prediction_set if k != facts.label)
@@ -200,6 +220,19 @@ def _grades(facts: Facts) -> Iterator[Statement]:
             yield Statement("close", {"other": title, "value": chance}, DOUBT)
 
 
+def _several(facts: Facts, present: Sequence[str]) -> Iterator[Statement]:
+    """What else holds, where several labels may, and what cannot be ruled out."""
+    also = tuple(facts.titles[k] for k in present if k != facts.label)
+    if also:
+        yield Statement("also", {"others": also})
+    if not present:
+        yield Statement("none-present", severity=DOUBT)
+    unsure = {k for k in facts.prediction_set} - {facts.label, *present}
+    others = tuple(facts.titles[k] for k in facts.prediction_set if k in unsure)
+    if facts.calibrated and others:
+        yield Statement("unsure-of", {"others": others}, DOUBT)
+
+
 # Flags that belong to a topic of their own; the others are notes.
 _TOPICS = {
     "kind-unchecked": "kind",
@@ -207,7 +240,7 @@ _TOPICS = {
     "uncalibrated": "confidence",
     "evidence-elsewhere": "evidence",
 }
-_PLACES = {"no-liver": "organ", "stale": "model"}  # of notes; the others speak of the picture
+_PLACES = {"stale": "model"}  # of notes; the others speak of the picture
 
 
 def _trust(facts: Facts) -> Iterator[Statement]:
@@ -235,22 +268,35 @@ def _trust(facts: Facts) -> Iterator[Statement]:
     if "evidence-elsewhere" in flags:
         yield repeated("evidence-elsewhere", "organ")
     yield from _tested(facts)
-    yield from second_opinion(facts.second, facts.label)
+    yield from _second_opinion(facts.second, facts.label)
     for code in flags:
         if code not in _TOPICS:
-            yield repeated(code, _PLACES.get(code, "picture"))
+            about_organ = facts.organ is not None and code == no_organ(facts.organ)
+            yield repeated(code, "organ" if about_organ else _PLACES.get(code, "picture"))
 
 
 def _evidence(facts: Facts) -> Iterator[Statement]:
-    shares = facts.shares
-    if shares is None:
-        return
+    if facts.shares is not None:
+        yield where_evidence_lies(facts.shares, facts.nouns)
+
+
+def where_evidence_lies(shares: Mapping[str, float], nouns: words.Nouns) -> Statement:
+    """How much of a map lies where.
+
+    Args:
+        shares: as `Facts.shares`.
+        nouns: what the kind of picture calls its things.
+    """
     if not any(shares.values()):
-        yield Statement("no-evidence", {}, FINDING, "picture", "evidence")
-        return
+        return Statement("no-evidence", {}, FINDING, "picture", "evidence")
     elsewhere = shares["rest"] + shares["outside"]
-    values = {"lesion": shares["lesion"], "liver": shares["liver"], "elsewhere": elsewhere}
-    yield Statement("shares", values, FINDING, "lesions", "evidence")
+    values: dict[str, Value] = {
+        **{f"{part}_share": shares[part] for part in ("target", "organ") if part in shares},
+        "elsewhere": elsewhere,
+    }
+    key = "shares" if len(values) == 3 else "shares-organ" if "organ" in shares else "shares-target"
+    place = "lesions" if "target" in shares else "organ"
+    return Statement(key, values, FINDING, place, "evidence", nouns=nouns)
 
 
 def _tested(facts: Facts) -> Iterator[Statement]:
@@ -260,7 +306,7 @@ def _tested(facts: Facts) -> Iterator[Statement]:
     before = facts.probabilities[facts.label]
     ignored = lesion_ignored(before, facts.hidden)
     severity = DOUBT if ignored else PASSED
-    values = {"before": before, "after": facts.hidden}
+    values: dict[str, Value] = {"before": before, "after": facts.hidden}
     yield Statement("hidden", values, severity, "lesions", "evidence")
     if facts.elsewhere is not None:
         values = {"before": before, "after": facts.elsewhere}
@@ -269,7 +315,7 @@ def _tested(facts: Facts) -> Iterator[Statement]:
         yield Statement("lesion-ignored", {}, DOUBT, "lesions", "evidence")
 
 
-def second_opinion(second: Second | None, label: str) -> Iterator[Statement]:
+def _second_opinion(second: Second | None, label: str) -> Iterator[Statement]:
     """Whether the second opinion speaks for the answer, or what it speaks for instead.
 
     Args:

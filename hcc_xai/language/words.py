@@ -14,6 +14,8 @@ from hcc_xai.language.sentences import SENTENCES
 
 LANGUAGES = ("en", "es")
 Words = Mapping[str, str]  # language -> words; English always, the others where there are any
+Nouns = Mapping[str, Words]  # what a kind of picture calls its things; see kinds/nouns.py
+NO_NOUNS: Nouns = {}
 
 BANDS = {
     "green": {"en": "sure", "es": "seguro"},
@@ -148,10 +150,15 @@ def term(word: str, language: str) -> str:
     return pick({"en": word, "es": TERMS[word]}, language)
 
 
-def stopped(kind: str | None) -> dict[str, str]:
-    """Why a picture was stopped, in every language; `kind` is what it looks like, if known."""
+def stopped(kind: str | None, nouns: Nouns) -> dict[str, str]:
+    """Why a picture was stopped, in every language.
+
+    Args:
+        kind: what it looks like, if known.
+        nouns: of the kind that the model knows.
+    """
     if kind is None:
-        return both("stopped")
+        return both("stopped", nouns)
     return {
         language: say("stopped-kind", language, kind=named(KINDS, kind, language))
         for language in LANGUAGES
@@ -174,9 +181,22 @@ def say(key: str, language: str, **values: object) -> str:
     return pick(SENTENCES[key], language).format(**values)
 
 
-def both(key: str, **values: object) -> dict[str, str]:
-    """A sentence in every language, as flags carry it."""
-    return {language: say(key, language, **values) for language in LANGUAGES}
+def both(key: str, nouns: Nouns = NO_NOUNS, **values: object) -> dict[str, str]:
+    """A sentence in every language, as flags carry it.
+
+    Args:
+        nouns: what the kind of picture calls its things.
+        values: what else the sentence names.
+    """
+    return {
+        language: say(key, language, **in_language(nouns, language), **values)
+        for language in LANGUAGES
+    }
+
+
+def in_language(nouns: Nouns, language: str) -> dict[str, str]:
+    """What a kind of picture calls its things, in that language."""
+    return {name: pick(word, language) for name, word in nouns.items()}
 
 
 def number(value: float, language: str, digits: int = 2) -> str:

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.findings.outlines import Outlines
-from hcc_xai.stats import Floats, Numbers, log_loss, softmax
+from hcc_xai.stats import Floats, Numbers, log_loss, sigmoid, softmax
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Calibration:
             be promised and the label is in every set.
         weights_sha256: of the weights that this belongs to.
         outlines: see `Outlines`; files of older versions hold none.
+        multiple: whether several labels may hold; each has a probability of its own then.
     """
 
     labels: tuple[str, ...]
@@ -40,6 +42,7 @@ class Calibration:
     counts: tuple[int, ...]
     weights_sha256: str = ""
     outlines: Outlines = Outlines()
+    multiple: bool = False
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.temperature <= 100 or not 0 < self.alpha < 1:
@@ -53,7 +56,10 @@ class Calibration:
             )
 
     def to_dict(self) -> dict[str, object]:
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        stored = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        if not self.multiple:  # which files of older versions do not say
+            stored.pop("multiple")
+        return stored
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Calibration:
@@ -63,7 +69,7 @@ class Calibration:
             BundleError: a key is missing or unknown, or a value is out of range.
         """
         known = {f.name for f in fields(cls)}
-        if set(given) | {"outlines"} != known:
+        if set(given) | {"outlines", "multiple"} != known:
             raise BundleError(
                 "calibration-keys",
                 "calibration.json: keys are {got}, wanted {wanted}",
@@ -83,7 +89,8 @@ class Calibration:
 
     def probabilities(self, logits: Numbers) -> Floats:
         """Calibrated probabilities. (..., K) -> (..., K)."""
-        return softmax(np.asarray(logits, np.float64) / self.temperature)
+        scaled = np.asarray(logits, np.float64) / self.temperature
+        return sigmoid(scaled) if self.multiple else softmax(scaled)
 
     def prediction_set(self, probabilities: Sequence[float]) -> tuple[str, ...]:
         """The labels that cannot be ruled out, in the bundle's order; may be empty."""
@@ -99,12 +106,16 @@ def fit(
     its own images got.
 
     Args:
-        logits: (N, K), out of fold. truth: (N,) index of the true label.
+        logits: (N, K), out of fold. truth: (N,) index of the true label; (N, K) of 0 and 1 where
+            several may hold, whose limit is then one for all labels: rare ones have too few images
+            for one of their own.
 
     Raises:
         ArgumentError: shapes that do not fit, fewer than ten images, a value that is not finite.
     """
     logits, truth = np.asarray(logits, np.float64), np.asarray(truth)
+    if truth.ndim == 2:
+        return _fit_each(logits, truth > 0, labels, alpha)
     if logits.ndim != 2 or logits.shape != (len(truth), len(labels)) or len(truth) < 10:
         raise ArgumentError(
             "calibration-shapes",
@@ -127,3 +138,29 @@ def fit(
         limits.append(float(own[rank - 1]) if rank <= len(own) else 0.0)
         counts.append(len(own))
     return Calibration(tuple(labels), temperature, alpha, tuple(limits), tuple(counts))
+
+
+def _fit_each(
+    logits: Numbers, truth: NDArray[np.bool_], labels: Sequence[str], alpha: float
+) -> Calibration:
+    """As `fit`, for labels that may hold together."""
+    if logits.shape != truth.shape or logits.shape[1] != len(labels) or len(truth) < 10:
+        raise ArgumentError(
+            "calibration-shapes",
+            "logits are {logits}, truth {truth}; wanted (N, K), (N,)",
+            logits=str(logits.shape),
+            truth=str(truth.shape),
+        )
+    if not np.isfinite(logits).all():
+        raise ArgumentError("calibration-not-finite", "some logits are not finite")
+    signed = np.where(truth, logits, -logits)
+    least = minimize_scalar(
+        lambda t: np.logaddexp(0, -signed / np.exp(t)).mean(), bounds=(-3, 3), method="bounded"
+    )
+    temperature = float(np.exp(least.x))
+    own = np.sort(sigmoid(np.asarray(logits[truth] / temperature, np.float64)))[::-1]
+    rank = int(np.ceil((len(own) + 1) * (1 - alpha)))
+    limit = float(own[rank - 1]) if rank <= len(own) else 0.0
+    count = len(labels)
+    limits, counts = (limit,) * count, tuple(int(n) for n in truth.sum(0))
+    return Calibration(tuple(labels), temperature, alpha, limits, counts, multiple=True)

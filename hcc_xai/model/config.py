@@ -12,6 +12,7 @@ import numpy as np
 
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.kinds.known import KINDS, LIVER
+from hcc_xai.kinds.nouns import LESION, ORGAN, STRONGEST, Nouns
 from hcc_xai.model.network import MASKS, NetworkConfig
 
 FORMAT = 2  # of config.json; a bundle of a newer one is refused
@@ -59,6 +60,12 @@ class BundleConfig:
         if self.format == 1 and "liver" in masks:
             object.__setattr__(self, "organ", "liver")
         _check_config(self)
+
+    @property
+    def nouns(self) -> Nouns:
+        """What this kind of picture calls its things, for sentences."""
+        own = {**LESION, **ORGAN, **KINDS[self.kind].nouns}
+        return own if self.network.target is not None else {**own, **STRONGEST}
 
     @property
     def absent(self) -> str | None:

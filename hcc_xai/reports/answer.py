@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hcc_xai.findings.lesions import Lesion
 from hcc_xai.imaging.image import Image
+from hcc_xai.model.config import BundleConfig
 
 Mask = NDArray[np.bool_]
 
@@ -30,6 +31,8 @@ class Answer(Protocol):
     def lesions(self) -> Sequence[Lesion]: ...
     @property
     def accepted(self) -> bool: ...
+    @property
+    def config(self) -> BundleConfig: ...
     @property
     def let_through(self) -> bool: ...
 

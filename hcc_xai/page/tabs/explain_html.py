@@ -13,8 +13,7 @@ from hcc_xai.explain.faithfulness import Faithfulness
 from hcc_xai.explain.methods import METHODS, Explanation, agreement
 from hcc_xai.explain.shares import shares
 from hcc_xai.language import words
-from hcc_xai.language.statement import Statement
-from hcc_xai.language.telling import evidence_elsewhere
+from hcc_xai.language.telling import evidence_elsewhere, where_evidence_lies
 from hcc_xai.page import texts
 from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.texts import text
@@ -36,11 +35,12 @@ def caption(a: Analysis, one: Explanation, verdict: Faithfulness | None, languag
         language: of the reader.
     """
     lies = shares(one.map, _parts(a))
-    percent = {"lesion": lies["lesion"], "liver": lies["liver"]}
-    percent["elsewhere"] = lies["rest"] + lies["outside"]
-    lines = [Statement("shares", percent).say(language)]
-    if evidence_elsewhere(lies):
-        lines.append(words.say("evidence-elsewhere", language))
+    nouns = a.config.nouns
+    lines = []
+    if a.config.network.masks:
+        lines.append(where_evidence_lies(lies, nouns).say(language))
+    if a.config.organ is not None and evidence_elsewhere(lies):
+        lines.append(words.both("evidence-elsewhere", nouns)[language])
     state = ""
     if verdict is not None:
         values = {
@@ -97,9 +97,13 @@ def curves(verdict: Faithfulness, language: str) -> str:
 
 def _parts(a: Analysis) -> dict[str, NDArray[np.bool_]]:
     """The places that a map may lie in, (H, W) bool in the pixels of the file."""
-    lesion, organ = a.target_mask, a.organ_mask
-    rest = a.sector & ~organ & ~lesion
-    return {"lesion": lesion, "liver": organ & ~lesion, "rest": rest, "outside": ~a.sector}
+    parts = {}
+    if a.target is not None:
+        parts["target"] = a.target_mask
+    if a.config.organ is not None:
+        parts["organ"] = a.organ_mask & ~a.target_mask
+    covered = np.logical_or.reduce([*parts.values(), np.zeros_like(a.sector)])
+    return {**parts, "rest": a.sector & ~covered, "outside": ~a.sector}
 
 
 def agreement_table(explanations: Sequence[Explanation], a: Analysis, language: str) -> str:
