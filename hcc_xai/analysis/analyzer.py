@@ -36,6 +36,7 @@ from hcc_xai.model.gate import Gate
 from hcc_xai.model.neighbours import FILE as NEAR
 from hcc_xai.model.neighbours import Neighbours
 from hcc_xai.model.network import Network
+from hcc_xai.model.router import OTHER, Router, Sight, default_router
 from hcc_xai.model.runtime import Floats, Raw, Runtime, TorchRuntime, in_parts
 from hcc_xai.model.second_opinion import FILE as WORDS
 from hcc_xai.model.second_opinion import GlassBox
@@ -54,6 +55,8 @@ class Analyzer:
     Attributes:
         bundle: what was loaded.
         runtime: what runs its network; by default PyTorch, on the best device there is.
+        router: what tells kinds of picture apart; None without one, or where it does not know the
+            bundle's.
     """
 
     def __init__(
@@ -62,8 +65,11 @@ class Analyzer:
         *,
         device: str | torch.device | None = None,
         runtime: Runtime | None = None,
+        router: Router | None = None,
     ) -> None:
         self.bundle = bundle
+        knows = router is not None and bundle.config.kind in router.kinds
+        self.router = router if knows else None
         where = torch.device(device) if device else pick_device()
         self.runtime: Runtime = runtime or TorchRuntime(bundle.network(), where)
         extras = bundle.extras
@@ -74,7 +80,7 @@ class Analyzer:
         flags = []
         if self.calibration is None:
             flags.append(Flag("uncalibrated", "info", words.both("uncalibrated")))
-        if self.gate is None:
+        if self.gate is None and self.router is None:
             flags.append(
                 Flag("kind-unchecked", "info", words.both("kind-unchecked", bundle.config.nouns))
             )
@@ -194,10 +200,13 @@ class Analyzer:
         start = time.perf_counter() if start is None else start
         raw = self.forward(np.stack(inputs))
         seconds = (time.perf_counter() - start) / len(images)
-        stops = self._stops(raw.summary)
+        sights = self.router.look([image.grey for image in images]) if self.router else None
+        found = self._judged(sights, raw.summary)
         answers = []
         for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
-            answer = self._answer(image, frame, raw, index, stops[index], seconds)
+            answer = self._answer(image, frame, raw, index, found[index], seconds)
+            if sights is not None:
+                answer = replace(answer, kind_probabilities=sights[index].probabilities)
             answers.append(let_through(answer) if accept and not answer.accepted else answer)
         return tuple(answers)
 
@@ -207,13 +216,14 @@ class Analyzer:
         frame: Frame,
         raw: Raw,
         index: int,
-        stops: tuple[Flag, ...],
+        found: tuple[Flag, ...],
         seconds: float,
     ) -> Analysis:
         labels = self.config.network.labels
         logits = raw.logits[index].astype(np.float64)
         chances = self.chances(logits).tolist()
         fitted, near = self.calibration, self.neighbours
+        unlike = any(flag.code == "unusual" for flag in found)
         return Analysis(
             image,
             frame,
@@ -222,11 +232,11 @@ class Analyzer:
             dict(zip(labels, logits.tolist(), strict=True)),
             self.name,
             seconds,
-            accepted=not stops,
+            accepted=not any(flag.severity == "stop" for flag in found),
             calibrated=fitted is not None,
-            prediction_set=fitted.prediction_set(chances) if fitted else (),
+            prediction_set=fitted.prediction_set(chances, wide=unlike) if fitted else (),
             outlines=fitted.outlines if fitted else Outlines(),
-            raised=(*stops, *self._flags),
+            raised=(*found, *self._flags),
             mask_logits=raw.masks[index],
             maps={kind: maps[index] for kind, maps in raw.maps.items()},
             pooled=raw.pooled[index],
@@ -234,16 +244,32 @@ class Analyzer:
             glass_box=self.glass_box,
         )
 
-    def _stops(self, summaries: Floats) -> list[tuple[Flag, ...]]:
-        """What the gate says of each picture: nothing, or one flag."""
-        if self.gate is None:
-            return [()] * len(summaries)
-        return [
-            ()
-            if verdict.accepted
-            else (Flag("stopped", "stop", words.stopped(verdict.kind, self.config.nouns)),)
-            for verdict in self.gate.judge(summaries)
-        ]
+    def _judged(self, sights: Sequence[Sight] | None, summaries: Floats) -> list[tuple[Flag, ...]]:
+        """What router and gate say of each picture: nothing, or one flag. What the gate knows is
+        accepted; else the router says whether it is of this kind at all. Without a router the gate
+        alone stops."""
+        nouns, kind = self.config.nouns, self.config.kind
+        verdicts = self.gate.judge(summaries) if self.gate else None
+        judged: list[tuple[Flag, ...]] = []
+        for index in range(len(summaries)):
+            verdict = verdicts[index] if verdicts else None
+            sight = sights[index] if sights else None
+            if verdict is not None and verdict.accepted:
+                judged.append(())
+            elif sight is None:
+                stop = verdict is not None
+                name = verdict.kind if verdict is not None else None
+                judged.append(
+                    (Flag("stopped", "stop", words.stopped(name, nouns)),) if stop else ()
+                )
+            elif self.router is not None and not self.router.could_be(sight, kind):
+                name = None if sight.kind in (OTHER, kind) else sight.kind
+                judged.append((Flag("stopped", "stop", words.stopped(name, nouns)),))
+            elif verdict is not None or sight.kind != kind:
+                judged.append((Flag("unusual", "warning", words.both("unusual", nouns)),))
+            else:
+                judged.append(())
+        return judged
 
     def forward(self, inputs: Floats) -> Raw:
         """One pass of the network over (B, S, S) float32 inputs; see `runtime.Raw`."""
@@ -451,7 +477,8 @@ def load(where: str | Path | None = None, *, device: str | None = None) -> Analy
     Raises:
         BundleError: one sentence says what is wrong with it.
     """
-    return Analyzer(load_bundle(where if where is not None else default_model()), device=device)
+    bundle = load_bundle(where if where is not None else default_model())
+    return Analyzer(bundle, device=device, router=default_router())
 
 
 def let_through(answer: Analysis) -> Analysis:

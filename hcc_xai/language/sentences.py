@@ -62,6 +62,14 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "NOT A KNOWN {picture}",
         "es": "NO ES {a_picture} CONOCIDA",
     },
+    "unusual": {
+        "en": "It looks like {a_picture}, but unlike those that the model was trained on: doubt the answer.",
+        "es": "Parece {a_picture}, pero distinta de aquellas con que se entrenó el modelo: dude de la respuesta.",
+    },
+    "calibrated-unlike": {
+        "en": "Calibrated on pictures unlike this one; the number may be too high.",
+        "es": "Calibrada con imágenes distintas de esta; el número puede ser demasiado alto.",
+    },
     "let-through": {
         "en": "Let through by hand, though it is unlike the {pictures} that the model knows: do not rely on the answer.",
         "es": "Admitida a mano, aunque no se parece a las {pictures} que el modelo conoce: no se fíe de la respuesta.",

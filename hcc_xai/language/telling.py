@@ -236,6 +236,7 @@ def _several(facts: Facts, present: Sequence[str]) -> Iterator[Statement]:
 # Flags that belong to a topic of their own; the others are notes.
 _TOPICS = {
     "kind-unchecked": "kind",
+    "unusual": "kind",
     "let-through": "kind",
     "uncalibrated": "confidence",
     "evidence-elsewhere": "evidence",
@@ -255,12 +256,16 @@ def _trust(facts: Facts) -> Iterator[Statement]:
         yield repeated("let-through", "picture")
         yield Statement("calibrated-elsewhere", {}, DOUBT, "model", "confidence")
     else:
-        if "kind-unchecked" in flags:
+        if "unusual" in flags:
+            yield repeated("unusual", "picture")
+        elif "kind-unchecked" in flags:
             yield repeated("kind-unchecked", "picture")
         else:
             yield Statement("kind-checked", {}, PASSED, "picture", "kind")
         if "uncalibrated" in flags:
             yield repeated("uncalibrated", "model")
+        elif "unusual" in flags:
+            yield Statement("calibrated-unlike", {}, DOUBT, "model", "confidence")
         else:
             percent = facts.probabilities[facts.label]
             yield Statement("calibrated", {"percent": percent}, PASSED, "model", "confidence")

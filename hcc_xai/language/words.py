@@ -34,6 +34,15 @@ KINDS = {
     "chest-x-ray": {"en": "a chest X-ray", "es": "una radiografía de tórax"},
     "limb-x-ray": {"en": "an X-ray of a limb", "es": "una radiografía de una extremidad"},
     "mammogram": {"en": "a mammogram", "es": "una mamografía"},
+    "liver-ultrasound": {"en": "a liver ultrasound", "es": "una ecografía hepática"},
+    "other-ultrasound": {
+        "en": "an ultrasound of another part",
+        "es": "una ecografía de otra parte",
+    },
+    "x-ray-body-part": {
+        "en": "an X-ray of another part of the body",
+        "es": "una radiografía de otra parte del cuerpo",
+    },
     "photograph": {"en": "a photograph", "es": "una fotografía"},
     "screenshot": {"en": "a screenshot", "es": "una captura de pantalla"},
 }

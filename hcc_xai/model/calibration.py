@@ -19,6 +19,9 @@ from hcc_xai.findings.outlines import Outlines
 from hcc_xai.stats import Floats, Numbers, log_loss, sigmoid, softmax
 
 
+_WIDE = 1 / 3  # of a label's limit
+
+
 @dataclass(frozen=True)
 class Calibration:
     """What `calibration.json` holds.
@@ -92,10 +95,19 @@ class Calibration:
         scaled = np.asarray(logits, np.float64) / self.temperature
         return sigmoid(scaled) if self.multiple else softmax(scaled)
 
-    def prediction_set(self, probabilities: Sequence[float]) -> tuple[str, ...]:
-        """The labels that cannot be ruled out, in the bundle's order; may be empty."""
+    def prediction_set(
+        self, probabilities: Sequence[float], *, wide: bool = False
+    ) -> tuple[str, ...]:
+        """The labels that cannot be ruled out, in the bundle's order; may be empty.
+
+        Args:
+            probabilities: (K,), calibrated.
+            wide: a label needs a third of its limit, for a picture unlike those that the limits
+                were fitted on; nothing is promised of such a set.
+        """
+        share = _WIDE if wide else 1.0
         pairs = zip(self.labels, probabilities, self.limits, strict=True)
-        return tuple(label for label, value, limit in pairs if value >= limit)
+        return tuple(label for label, value, limit in pairs if value >= share * limit)
 
 
 def fit(

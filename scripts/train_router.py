@@ -1,0 +1,203 @@
+"""The router, from the public sets that the bundles are trained on.
+
+    python scripts/train_router.py SETS TRUNK OUT
+
+SETS is a folder with `aul/`, `body-x-ray/`, `brain-mri/`, `chest-x-ray/`, `mammogram/` and
+`kinds/`, each with an index.csv; TRUNK the ImageNet weights of mobilenetv2_100 as safetensors. What
+the trunk sees of every picture, as it is and in four disguises, is kept in OUT/features.npz; then
+sources are left out one by one, limits are set on what was said of them, and `config.json`,
+`trunk.safetensors`, `head.safetensors` and `metrics.json` are written. Half an hour on one core.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from safetensors.torch import load_file
+
+from hcc_xai.files import write_json
+from hcc_xai.model.router import OTHER, OTHER_ULTRASOUND, Head, Router, new_trunk, seen, square
+from hcc_xai.stats import softmax
+from hcc_xai.training.disguise import disguise, stranger
+from hcc_xai.training.router import (
+    LeftOut,
+    Seen,
+    fit_head,
+    least_chances,
+    leave_sources_out,
+    temperature,
+)
+
+TRUNK, SIZE = "mobilenetv2_100", 160
+DISGUISES, STRANGERS = 4, 900
+KEEP = 0.98  # share of a kind's pictures of another source that must not be stopped
+FAR = 0.99  # quantile of the distances of known kinds, of sources left out
+NAMES = (
+    "liver-ultrasound",
+    "breast-ultrasound",
+    OTHER_ULTRASOUND,
+    "brain-mri",
+    "chest-x-ray",
+    "mammogram",
+    "x-ray-body-part",
+    OTHER,
+)
+KINDS = {
+    "breast-ultrasound": "breast-ultrasound",
+    "thyroid-ultrasound": OTHER_ULTRASOUND,
+    "fetal-ultrasound": OTHER_ULTRASOUND,
+    "heart-ultrasound": OTHER_ULTRASOUND,
+    "lung-ultrasound": OTHER_ULTRASOUND,
+    "brain-mri": "brain-mri",
+    "chest-x-ray": "chest-x-ray",
+    "mammogram": "mammogram",
+    "limb-x-ray": "x-ray-body-part",
+    "photograph": OTHER,
+    "screenshot": OTHER,
+}
+# Sources that are left out together; of breast ultrasound and mammograms there is one source each.
+GROUPS = (
+    ("aul-1024x768",),
+    ("aul-720x576",),
+    ("aul-768x576", "aul-800x600", "aul-other"),
+    ("thyroid-ultrasound",),
+    ("fetal-ultrasound",),
+    ("heart-ultrasound",),
+    ("lung-ultrasound",),
+    ("cheng", "brain-mri"),
+    ("lgg",),
+    ("shenzhen",),
+    ("chest-x-ray",),
+    ("unifesp-chest",),
+    ("unifesp-part",),
+    ("limb-x-ray",),
+    ("photograph",),
+    ("screenshot",),
+    ("stranger",),
+)
+
+
+class Picture(NamedTuple):
+    """path: of the file. kind: one of `NAMES`. source: what is left out together."""
+
+    path: Path
+    kind: str
+    source: str
+
+
+def pictures(sets: Path) -> Iterator[Picture]:
+    """All pictures that the router learns from."""
+    for row in rows_of(sets / "aul"):
+        path = sets / "aul" / "images" / f"{row['name']}.jpg"
+        yield Picture(path, "liver-ultrasound", f"aul-{row['stratum']}")
+    for path in sorted((sets / "aul" / "raw").iterdir()):
+        yield Picture(path, "liver-ultrasound", "aul-raw")
+    for row in rows_of(sets / "kinds"):
+        yield Picture(sets / "kinds" / row["path"], KINDS[row["kind"]], row["kind"])
+    rng = np.random.default_rng(0)
+    brain = rows_of(sets / "brain-mri")
+    for source, most in (("cheng", 700), ("lgg", 500)):
+        own = [row for row in brain if row["source"] == source]
+        for i in rng.permutation(len(own))[:most]:
+            yield Picture(sets / "brain-mri" / own[i]["path"], "brain-mri", source)
+    for row in rows_of(sets / "chest-x-ray"):
+        yield Picture(sets / "chest-x-ray" / row["path"], "chest-x-ray", "shenzhen")
+    for row in rows_of(sets / "mammogram"):
+        yield Picture(sets / "mammogram" / row["path"], "mammogram", "mini-mias")
+    for row in rows_of(sets / "body-x-ray"):
+        chest = row["label"] == "chest"
+        kind, part = ("chest-x-ray", "chest") if chest else ("x-ray-body-part", "part")
+        yield Picture(sets / "body-x-ray" / row["path"], kind, f"unifesp-{part}")
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def look_at(sets: Path, weights: Path, out: Path) -> tuple[Seen, Router]:
+    """What the trunk sees of everything, kept in OUT; and a router without a head of its own."""
+    trunk = new_trunk(TRUNK)
+    state = {name: value.float() for name, value in load_file(str(weights)).items()}
+    own = trunk.state_dict()
+    for name, value in own.items():
+        fitting = state.get(name, value)
+        if fitting.ndim == 4 and fitting.shape[1] == 3 and value.shape[1] == 1:
+            fitting = fitting.sum(1, keepdim=True)
+        own[name] = fitting
+    trunk.load_state_dict(own)
+    empty = Head(*(np.zeros(0, np.float32),) * 7)
+    config = {"kinds": NAMES, "size": SIZE, "far": 2.0, "least": {}}
+    router = Router(config, trunk, empty)
+    kept = out / "features.npz"
+    if not kept.is_file():
+        np.savez(kept, **_seen(sets, router))
+    arrays = np.load(kept, allow_pickle=False)
+    return Seen(**{name: arrays[name] for name in arrays.files}, names=NAMES), router
+
+
+def _seen(sets: Path, router: Router) -> dict[str, np.ndarray]:
+    features, kinds, sources, plain = [], [], [], []
+
+    def add(greys: list[np.ndarray], kind: str, source: str, *, first: bool) -> None:
+        features.append(router.features([grey / np.float32(255) for grey in greys]))
+        kinds.extend([NAMES.index(kind)] * len(greys))
+        sources.extend([source] * len(greys))
+        plain.extend([first, *[False] * (len(greys) - 1)])
+
+    for index, picture in enumerate(pictures(sets)):
+        grey = np.asarray(cv2.imread(str(picture.path), cv2.IMREAD_GRAYSCALE), np.uint8)
+        scale = min(1.0, 480 / max(grey.shape))
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        views = [disguise(grey, np.random.default_rng([index, v])) for v in range(1, DISGUISES + 1)]
+        add([grey, *views], picture.kind, picture.source, first=True)
+        if index % 500 == 0:
+            print(f"{index} pictures seen", flush=True)
+    for index in range(STRANGERS):
+        rng = np.random.default_rng([10**6, index])
+        grey = stranger(index, rng)
+        add([disguise(grey, rng) if index % 2 else grey], OTHER, "stranger", first=True)
+    return {
+        "features": np.concatenate(features),
+        "kinds": np.array(kinds),
+        "sources": np.array(sources),
+        "plain": np.array(plain),
+    }
+
+
+def figures(left: LeftOut, router: Router) -> dict[str, object]:
+    """Of plain pictures whose source was left out: what became of them, by source."""
+    chances = softmax(left.logits / router_temperature(router))
+    rows = {}
+    for source in np.unique(left.seen.sources):
+        for plain in (True, False):
+            mine = (left.seen.sources == source) & (left.seen.plain == plain)
+            if mine.any():
+                rows[f"{source}{'' if plain else ', disguised'}"] = fate(left, chances, mine, router)
+    return rows
+
+
+def main(sets: Path, weights: Path, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    everything, router = look_at(sets, weights, out)
+    left = leave_sources_out(everything, GROUPS)
+    by = temperature(left)
+    known = left.seen.kinds != NAMES.index(OTHER)
+    router.far = float(np.quantile(left.distances[known], FAR))
+    router.least = least_chances(left, by, keep=KEEP)
+    head = fit_head(everything)
+    router.head = Head(
+        **{**vars(head), "weight": head.weight / np.float32(by), "bias": head.bias / np.float32(by)}
+    )
+    router.save(out, trunk=TRUNK)
+    print(f"temperature {by:.2f}, far {router.far:.3f}, least {router.least}")
+
+
+if __name__ == "__main__":
+    main(*(Path(path) for path in sys.argv[1:4]))
