@@ -22,14 +22,15 @@ import numpy as np
 from safetensors.torch import load_file
 
 from hcc_xai.files import write_json
-from hcc_xai.model.router import OTHER, OTHER_ULTRASOUND, Head, Router, new_trunk, seen, square
-from hcc_xai.stats import softmax
+from hcc_xai.model.router import OTHER, OTHER_ULTRASOUND, Head, Router, new_trunk
 from hcc_xai.training.disguise import disguise, stranger
 from hcc_xai.training.router import (
-    LeftOut,
     Seen,
+    far_distances,
+    fates,
     fit_head,
     least_chances,
+    leave_folds_out,
     leave_sources_out,
     temperature,
 )
@@ -37,7 +38,8 @@ from hcc_xai.training.router import (
 TRUNK, SIZE = "mobilenetv2_100", 160
 DISGUISES, STRANGERS = 4, 900
 KEEP = 0.98  # share of a kind's pictures of another source that must not be stopped
-FAR = 0.99  # quantile of the distances of known kinds, of sources left out
+MORE = 0.06  # how much further another source's pictures lie than this one's, as seen of the others
+SURE = 0.45  # probability that some kind needs
 NAMES = (
     "liver-ultrasound",
     "breast-ultrasound",
@@ -133,7 +135,7 @@ def look_at(sets: Path, weights: Path, out: Path) -> tuple[Seen, Router]:
         own[name] = fitting
     trunk.load_state_dict(own)
     empty = Head(*(np.zeros(0, np.float32),) * 7)
-    config = {"kinds": NAMES, "size": SIZE, "far": 2.0, "least": {}}
+    config = {"kinds": NAMES, "size": SIZE, "far": {}, "sure": SURE, "least": {}}
     router = Router(config, trunk, empty)
     kept = out / "features.npz"
     if not kept.is_file():
@@ -143,60 +145,57 @@ def look_at(sets: Path, weights: Path, out: Path) -> tuple[Seen, Router]:
 
 
 def _seen(sets: Path, router: Router) -> dict[str, np.ndarray]:
-    features, kinds, sources, plain = [], [], [], []
+    features, kinds, sources, plain, order = [], [], [], [], []
+    numbers: dict[str, int] = {}  # a film that stands in two folders is one
 
-    def add(greys: list[np.ndarray], kind: str, source: str, *, first: bool) -> None:
+    def add(greys: list[np.ndarray], kind: str, source: str, name: str) -> None:
         features.append(router.features([grey / np.float32(255) for grey in greys]))
         kinds.extend([NAMES.index(kind)] * len(greys))
         sources.extend([source] * len(greys))
-        plain.extend([first, *[False] * (len(greys) - 1)])
+        order.extend([numbers.setdefault(f"{kind}/{name}", len(numbers))] * len(greys))
+        plain.extend([True, *[False] * (len(greys) - 1)])
 
     for index, picture in enumerate(pictures(sets)):
         grey = np.asarray(cv2.imread(str(picture.path), cv2.IMREAD_GRAYSCALE), np.uint8)
         scale = min(1.0, 480 / max(grey.shape))
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         views = [disguise(grey, np.random.default_rng([index, v])) for v in range(1, DISGUISES + 1)]
-        add([grey, *views], picture.kind, picture.source, first=True)
+        add([grey, *views], picture.kind, picture.source, picture.path.stem)
         if index % 500 == 0:
             print(f"{index} pictures seen", flush=True)
     for index in range(STRANGERS):
         rng = np.random.default_rng([10**6, index])
         grey = stranger(index, rng)
-        add([disguise(grey, rng) if index % 2 else grey], OTHER, "stranger", first=True)
+        add([disguise(grey, rng) if index % 2 else grey], OTHER, "stranger", str(index))
     return {
         "features": np.concatenate(features),
         "kinds": np.array(kinds),
         "sources": np.array(sources),
         "plain": np.array(plain),
+        "order": np.array(order),
     }
-
-
-def figures(left: LeftOut, router: Router) -> dict[str, object]:
-    """Of plain pictures whose source was left out: what became of them, by source."""
-    chances = softmax(left.logits / router_temperature(router))
-    rows = {}
-    for source in np.unique(left.seen.sources):
-        for plain in (True, False):
-            mine = (left.seen.sources == source) & (left.seen.plain == plain)
-            if mine.any():
-                rows[f"{source}{'' if plain else ', disguised'}"] = fate(left, chances, mine, router)
-    return rows
 
 
 def main(sets: Path, weights: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     everything, router = look_at(sets, weights, out)
     left = leave_sources_out(everything, GROUPS)
+    alone = np.isin(everything.sources, ("breast-ultrasound", "mammogram", "mini-mias"))
+    folds = np.where(alone, everything.order % 5, -1)
+    one_source = leave_folds_out(everything, folds)
     by = temperature(left)
-    known = left.seen.kinds != NAMES.index(OTHER)
-    router.far = float(np.quantile(left.distances[known], FAR))
     router.least = least_chances(left, by, keep=KEEP)
+    router.far = far_distances(left, one_source, keep=KEEP, more=MORE)
+    router.sure = SURE
     head = fit_head(everything)
-    router.head = Head(
-        **{**vars(head), "weight": head.weight / np.float32(by), "bias": head.bias / np.float32(by)}
-    )
+    scaled = {"weight": head.weight / np.float32(by), "bias": head.bias / np.float32(by)}
+    router.head = Head(**{**vars(head), **scaled})
     router.save(out, trunk=TRUNK)
-    print(f"temperature {by:.2f}, far {router.far:.3f}, least {router.least}")
+    rows = [*fates(left, router, by), *fates(one_source, router, by)]
+    write_json(out / "metrics.json", {"temperature": by, "left_out": rows})
+    for row in rows:
+        print(row)
+    print(f"temperature {by:.2f}, far {router.far}, least {router.least}")
 
 
 if __name__ == "__main__":

@@ -186,6 +186,8 @@ class Analyzer:
         inputs: Sequence[Floats],
         *,
         accept: bool = False,
+        sights: Sequence[Sight] | None = None,
+        stated: bool = False,
         start: float | None = None,
     ) -> tuple[Analysis, ...]:
         """Answers of pictures that were prepared before (on other threads, say), in one forward.
@@ -195,13 +197,16 @@ class Analyzer:
             frames: of each, as `prepare` gives it.
             inputs: of each, (S, S) float32, as `prepare` gives it.
             accept: let pictures through that the gate stops.
+            sights: what the router sees in each, where it was asked before.
+            stated: a person said that they are of this kind, so none is stopped.
             start: of the time that answers carry (`time.perf_counter`); now by default.
         """
         start = time.perf_counter() if start is None else start
         raw = self.forward(np.stack(inputs))
         seconds = (time.perf_counter() - start) / len(images)
-        sights = self.router.look([image.grey for image in images]) if self.router else None
-        found = self._judged(sights, raw.summary)
+        if sights is None and self.router is not None:
+            sights = self.router.look([image.grey for image in images])
+        found = self._judged(sights, raw.summary, stated=stated)
         answers = []
         for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
             answer = self._answer(image, frame, raw, index, found[index], seconds)
@@ -244,32 +249,48 @@ class Analyzer:
             glass_box=self.glass_box,
         )
 
-    def _judged(self, sights: Sequence[Sight] | None, summaries: Floats) -> list[tuple[Flag, ...]]:
-        """What router and gate say of each picture: nothing, or one flag. What the gate knows is
-        accepted; else the router says whether it is of this kind at all. Without a router the gate
-        alone stops."""
-        nouns, kind = self.config.nouns, self.config.kind
-        verdicts = self.gate.judge(summaries) if self.gate else None
+    def _judged(
+        self, sights: Sequence[Sight] | None, summaries: Floats, *, stated: bool
+    ) -> list[tuple[Flag, ...]]:
+        """What router and gate say of each picture. What the gate knows is accepted; else the
+        router says whether it is of this kind at all, and without a router the gate alone
+        stops."""
+        verdicts = self.gate.judge(summaries) if self.gate else [None] * len(summaries)
         judged: list[tuple[Flag, ...]] = []
-        for index in range(len(summaries)):
-            verdict = verdicts[index] if verdicts else None
-            sight = sights[index] if sights else None
-            if verdict is not None and verdict.accepted:
+        seen: Sequence[Sight | None] = sights or [None] * len(summaries)
+        for sight, verdict in zip(seen, verdicts, strict=True):
+            if (verdict is None and sight is None) or (verdict is not None and verdict.accepted):
                 judged.append(())
-            elif sight is None:
-                stop = verdict is not None
-                name = verdict.kind if verdict is not None else None
-                judged.append(
-                    (Flag("stopped", "stop", words.stopped(name, nouns)),) if stop else ()
-                )
-            elif self.router is not None and not self.router.could_be(sight, kind):
-                name = None if sight.kind in (OTHER, kind) else sight.kind
-                judged.append((Flag("stopped", "stop", words.stopped(name, nouns)),))
-            elif verdict is not None or sight.kind != kind:
-                judged.append((Flag("unusual", "warning", words.both("unusual", nouns)),))
-            else:
-                judged.append(())
+                continue
+            other = None if verdict is None else verdict.kind
+            possible = False
+            if sight is not None and self.router is not None:
+                possible = self.router.could_be(sight, self.config.kind)
+                other = sight.kind
+            judged.append(self._doubts(possible, other, unknown=verdict is not None, stated=stated))
         return judged
+
+    def _doubts(
+        self, possible: bool, other: str | None, *, unknown: bool, stated: bool
+    ) -> tuple[Flag, ...]:
+        """Flags of a picture that the gate does not know, or that there is no gate for.
+
+        Args:
+            possible: it may be of this kind.
+            other: what it looks like, if known.
+            unknown: the gate does not know it.
+            stated: a person said that it is of this kind.
+        """
+        nouns, kind = self.config.nouns, self.config.kind
+        if not possible and not stated:
+            named = None if other in (OTHER, kind) else other
+            return (Flag("stopped", "stop", words.stopped(named, nouns)),)
+        flags = []
+        if stated and other != kind:
+            flags.append(Flag("kind-stated", "warning", words.both("kind-stated", nouns)))
+        if unknown or other != kind:
+            flags.append(Flag("unusual", "warning", words.both("unusual", nouns)))
+        return tuple(flags)
 
     def forward(self, inputs: Floats) -> Raw:
         """One pass of the network over (B, S, S) float32 inputs; see `runtime.Raw`."""

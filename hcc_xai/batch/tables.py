@@ -58,6 +58,10 @@ class Row(TypedDict, total=False):
     key: str
     pictures: str
     model: str
+    kind: str
+    kind_probabilities: dict[str, float]
+    standing: str
+    labels_present: list[str]
     accepted: bool
     label: str
     band: str
@@ -123,6 +127,8 @@ def flatten(row: Row) -> list[dict[str, Cell]]:
 def _of_the_picture(row: Row) -> dict[str, Cell]:
     cells: dict[str, Cell] = {
         "model": row["model"],
+        "kind": row.get("kind"),
+        "standing": row.get("standing"),
         "accepted": row["accepted"],
         "label": row["label"],
         "band": row["band"],

@@ -66,6 +66,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "It looks like {a_picture}, but unlike those that the model was trained on: doubt the answer.",
         "es": "Parece {a_picture}, pero distinta de aquellas con que se entrenó el modelo: dude de la respuesta.",
     },
+    "kind-stated": {
+        "en": "A person said that this is {a_picture}; by itself it would have been taken for something else.",
+        "es": "Una persona indicó que es {a_picture}; por sí sola se habría tomado por otra cosa.",
+    },
     "calibrated-unlike": {
         "en": "Calibrated on pictures unlike this one; the number may be too high.",
         "es": "Calibrada con imágenes distintas de esta; el número puede ser demasiado alto.",

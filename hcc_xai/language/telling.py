@@ -237,6 +237,7 @@ def _several(facts: Facts, present: Sequence[str]) -> Iterator[Statement]:
 _TOPICS = {
     "kind-unchecked": "kind",
     "unusual": "kind",
+    "kind-stated": "kind",
     "let-through": "kind",
     "uncalibrated": "confidence",
     "evidence-elsewhere": "evidence",
@@ -256,6 +257,8 @@ def _trust(facts: Facts) -> Iterator[Statement]:
         yield repeated("let-through", "picture")
         yield Statement("calibrated-elsewhere", {}, DOUBT, "model", "confidence")
     else:
+        if "kind-stated" in flags:
+            yield repeated("kind-stated", "picture")
         if "unusual" in flags:
             yield repeated("unusual", "picture")
         elif "kind-unchecked" in flags:

@@ -18,7 +18,6 @@ from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.findings.outlines import Outlines
 from hcc_xai.stats import Floats, Numbers, log_loss, sigmoid, softmax
 
-
 _WIDE = 1 / 3  # of a label's limit
 
 

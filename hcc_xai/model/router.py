@@ -46,7 +46,8 @@ class Sight:
     Attributes:
         probabilities: kind -> 0 to 1, summing to 1; calibrated on sources that were left out.
         distance: 0 (the same as a kept picture) to 2, from the nearest pictures of a known kind.
-        strange: whether the distance is larger than almost all pictures of known kinds have.
+        strange: whether no kind is probable enough, or the distance is larger than almost all
+            pictures of the most probable kind have.
     """
 
     probabilities: Mapping[str, float]
@@ -103,12 +104,15 @@ class Router:
         kinds: that it knows; those of bundles, "other-ultrasound" and "other".
         least: kind -> probability below which a picture is not of that kind, where another is
             more probable: losing a picture of a kind costs more than doubting one.
+        far: kind -> distance above which a picture that looks like it is none.
+        sure: probability that some kind needs, or the picture is none.
     """
 
     def __init__(self, config: Mapping[str, Any], trunk: nn.Module, head: Head) -> None:
         self.kinds: tuple[str, ...] = tuple(config["kinds"])
         self.size: int = config["size"]
-        self.far: float = config["far"]
+        self.far: dict[str, float] = dict(config["far"])
+        self.sure: float = config["sure"]
         self.least: dict[str, float] = dict(config["least"])
         self.head = head
         self._trunk = trunk
@@ -120,13 +124,16 @@ class Router:
             greys: (H, W) float in [0, 1] each.
         """
         features = self.features(greys)
-        distances = self.head.distances(features).tolist()
-        return tuple(
-            Sight(dict(zip(self.kinds, chances, strict=True)), far, far > self.far)
-            for chances, far in zip(
-                self.head.probabilities(features).tolist(), distances, strict=True
-            )
-        )
+        chances = self.head.probabilities(features)
+        pairs = zip(chances, self.head.distances(features).tolist(), strict=True)
+        return tuple(self.sight(own, distance) for own, distance in pairs)
+
+    def sight(self, chances: NDArray[np.float64], distance: float) -> Sight:
+        """What is seen where these are the probabilities, (M,), and this the distance."""
+        top = int(chances.argmax())
+        far = distance > self.far.get(self.kinds[top], 2.0)
+        strange = far or float(chances[top]) < self.sure
+        return Sight(dict(zip(self.kinds, chances.tolist(), strict=True)), distance, strange)
 
     def features(self, greys: Sequence[Numbers]) -> Floats:
         """What the trunk sees, (N, D): the mean and root mean square of every channel."""
@@ -153,7 +160,7 @@ class Router:
             with safe_open(str(folder / HEAD), framework="numpy") as file:
                 arrays = {name: file.get_tensor(name).astype(np.float32) for name in _ARRAYS}
             with safe_open(str(folder / TRUNK), framework="pt") as file:
-                state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+                state = {name: file.get_tensor(name).float() for name in file.keys()}
             trunk = new_trunk(config["trunk"])
             trunk.load_state_dict(state)
             return cls(config, trunk, Head(**arrays))
@@ -184,6 +191,7 @@ class Router:
             "size": self.size,
             "kinds": list(self.kinds),
             "far": self.far,
+            "sure": self.sure,
             "least": self.least,
         }
         write_json(folder / CONFIG, config)

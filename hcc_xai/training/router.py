@@ -7,7 +7,7 @@ saw it, and what it says there is what is calibrated and limited.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from hcc_xai.model.router import OTHER, OTHER_ULTRASOUND, Floats, Head
-from hcc_xai.stats import log_loss, softmax
+from hcc_xai.model.router import OTHER, OTHER_ULTRASOUND, Floats, Head, Router
+from hcc_xai.stats import Numbers, log_loss, softmax
 
 _COMPONENTS = 128  # that distances are measured in
 _KEPT = 240  # pictures of each source whose angle can be nearest
@@ -34,6 +34,7 @@ class Seen:
         kinds: (N,) index of each picture's kind.
         sources: (N,) names; pictures of one source are left out together.
         plain: (N,) bool, whether the picture was shown as it is, not disguised.
+        order: (N,) the same number for a picture and its disguises.
         names: of the kinds, "other" the last.
     """
 
@@ -41,6 +42,7 @@ class Seen:
     kinds: NDArray[np.int64]
     sources: NDArray[np.str_]
     plain: NDArray[np.bool_]
+    order: NDArray[np.int64]
     names: tuple[str, ...]
 
     def part(self, which: NDArray[np.bool_]) -> Seen:
@@ -51,6 +53,7 @@ class Seen:
             kinds=self.kinds[which],
             sources=self.sources[which],
             plain=self.plain[which],
+            order=self.order[which],
         )
 
 
@@ -131,15 +134,35 @@ def leave_sources_out(
         groups: names of sources that are left out together. A source in none is not looked at.
         report: is told one line a group.
     """
+    parts = {", ".join(group): np.isin(seen.sources, group) for group in groups}
+    return _left_out(seen, parts, report)
+
+
+def leave_folds_out(
+    seen: Seen, folds: NDArray[np.int64], report: Callable[[str], None] = print
+) -> LeftOut:
+    """Look at each fold with a head that was fitted without it.
+
+    Args:
+        seen: all pictures.
+        folds: (N,); -1 for pictures that are always fitted.
+        report: is told one line a fold.
+    """
+    parts = {f"fold {fold}": folds == fold for fold in np.unique(folds[folds >= 0])}
+    return _left_out(seen, parts, report)
+
+
+def _left_out(
+    seen: Seen, parts: Mapping[str, NDArray[np.bool_]], report: Callable[[str], None]
+) -> LeftOut:
     logits = np.full((len(seen.kinds), len(seen.names)), np.nan)
     distances = np.full(len(seen.kinds), np.nan, np.float32)
-    for group in groups:
-        own = np.isin(seen.sources, group)
+    for name, own in parts.items():
         head = fit_head(seen.part(~own))
         logits[own] = np.log(np.maximum(head.probabilities(seen.features[own]), 1e-12))
         distances[own] = head.distances(seen.features[own])
         right = (logits[own].argmax(1) == seen.kinds[own]) & seen.plain[own]
-        report(f"{', '.join(group)}: {right.sum() / max(1, seen.plain[own].sum()):.3f} right")
+        report(f"{name}: {right.sum() / max(1, seen.plain[own].sum()):.3f} right")
     done = ~np.isnan(distances)
     return LeftOut(seen.part(done), logits[done], distances[done])
 
@@ -162,23 +185,98 @@ def temperature(left: LeftOut) -> float:
 
 def least_chances(left: LeftOut, by: float, *, keep: float) -> dict[str, float]:
     """Kind -> the probability below which a picture is not of that kind, such that the wanted share
-    of its pictures, plain and disguised, from sources that were left out is not lost.
+    of the plain pictures of each of its sources is not lost while the source is left out.
 
     Args:
         by: temperature that logits are divided by.
-        keep: share of a kind's pictures that must not be stopped, 0 to 1.
+        keep: share of a source's pictures that must not be stopped, 0 to 1.
 
     Returns:
-        At least 0.02 and at most 0.5; of the kinds that bundles may answer about.
+        0.05 to 0.5; of the kinds that bundles may answer about and that have two sources.
     """
-    chances = softmax(left.logits / by)
-    least = {}
+    chances, least = softmax(left.logits / by), {}
     for index, name in enumerate(left.seen.names):
-        mine = left.seen.kinds == index
+        mine = (left.seen.kinds == index) & left.seen.plain
         if name in (OTHER, OTHER_ULTRASOUND) or not mine.any():
             continue
-        own = chances[mine, index]
-        top = own >= chances[mine].max(1)
-        values = np.where(top, 1.0, own)  # the most probable kind is never stopped for this
-        least[name] = float(np.clip(np.quantile(values, 1 - keep), 0.02, 0.5))
+        # The most probable kind is never stopped for this.
+        own = np.where(chances[:, index] >= chances.max(1), 1.0, chances[:, index])
+        lowest = min(np.quantile(v, 1 - keep) for v in _by_source(left, mine, own))
+        least[name] = float(np.clip(lowest, 0.05, 0.5))
     return least
+
+
+def far_distances(
+    left: LeftOut, disguised: LeftOut, *, keep: float, more: float
+) -> dict[str, float]:
+    """Kind -> the distance above which a picture that looks like it is none, such that the wanted
+    share of the plain pictures of each of its sources lies nearer while the source is left out.
+
+    Args:
+        disguised: pictures of kinds that have one source only, whose folds were left out; another
+            hospital's lie further away, by `more`.
+        keep: share of a source's pictures, 0 to 1.
+        more: distance.
+    """
+    far: dict[str, float] = {}
+    for index, name in enumerate(left.seen.names):
+        if name == OTHER:
+            continue
+        for found, extra in ((left, 0.0), (disguised, more)):
+            mine = (found.seen.kinds == index) & (found.seen.plain | (extra > 0))
+            values = _by_source(found, mine, found.distances) if mine.any() else []
+            for value in values:
+                limit = float(np.quantile(value, keep)) + extra
+                far[name] = max(far.get(name, 0.0), limit)
+    return far
+
+
+def _by_source(left: LeftOut, mine: NDArray[np.bool_], values: Numbers) -> list[Floats]:
+    """The values of each source's own pictures; of sources with ten or more."""
+    names, counts = np.unique(left.seen.sources[mine], return_counts=True)
+    return [
+        np.asarray(values[mine & (left.seen.sources == name)], np.float32)
+        for name in names[counts >= 10]
+    ]
+
+
+def fates(left: LeftOut, router: Router, by: float) -> list[dict[str, object]]:
+    """What becomes of pictures that were left out, a row for each source, plain and disguised.
+
+    Args:
+        router: whose limits are used.
+        by: temperature that logits are divided by.
+
+    Returns:
+        Rows of source, kind, disguised, n, and shares 0 to 1: "right" (its kind is named), "kept"
+        (it could be its kind: accepted or unusual), and each kind that is named.
+    """
+    sights = [
+        router.sight(chances, float(distance))
+        for chances, distance in zip(softmax(left.logits / by), left.distances, strict=True)
+    ]
+    named = np.array([sight.kind for sight in sights])
+    rows: list[dict[str, object]] = []
+    for source in np.unique(left.seen.sources):
+        for plain in (True, False):
+            mine = np.flatnonzero((left.seen.sources == source) & (left.seen.plain == plain))
+            if not len(mine):
+                continue
+            kind = left.seen.names[int(left.seen.kinds[mine[0]])]
+            kept = np.mean([router.could_be(sights[i], kind) for i in mine])
+            names, counts = np.unique(named[mine], return_counts=True)
+            rows.append(
+                {
+                    "source": str(source),
+                    "kind": kind,
+                    "disguised": not plain,
+                    "n": len(mine),
+                    "right": round(float(np.mean(named[mine] == kind)), 4),
+                    "kept": round(float(kept), 4),
+                    "named": {
+                        str(name): round(int(count) / len(mine), 4)
+                        for name, count in zip(names, counts, strict=True)
+                    },
+                }
+            )
+    return rows

@@ -34,7 +34,7 @@ def router() -> Router:
     torch.manual_seed(0)
     trunk = new_trunk("mobilenetv3_small_050")
     empty = Head(*(np.zeros(0, np.float32),) * 7)
-    router = Router({"kinds": NAMES, "size": 96, "far": 2.0, "least": {}}, trunk, empty)
+    router = Router({"kinds": NAMES, "size": 96, "far": {}, "sure": 0.0, "least": {}}, trunk, empty)
     livers = [make(random_spec(s, shape=(120, 160))).pixels[..., 0] / 255 for s in range(12)]
     chests = [flat(0.1 + 0.02 * i, (60 + i, 90)) for i in range(12)]
     others = [np.random.default_rng(s).random((80, 80)) for s in range(12)]
@@ -49,7 +49,8 @@ def router() -> Router:
     own /= np.linalg.norm(own, axis=1, keepdims=True)
     parts = (mean, spread, weight, np.zeros(3), np.zeros(len(mean)), basis, own)
     router.head = Head(*(np.asarray(part, np.float32) for part in parts))
-    router.far = 1.1 * float(router.head.distances(features[:24]).max())
+    far = 1.1 * float(router.head.distances(features[:24]).max())
+    router.far = {"liver-ultrasound": far, "chest-x-ray": far}
     router.least = {"liver-ultrasound": 0.2, "chest-x-ray": 0.2}
     return router
 
@@ -63,15 +64,16 @@ def test_it_tells_what_it_knows(router: Router, scan: np.ndarray) -> None:
 
 def test_a_picture_far_from_all_is_strange_whatever_the_classifier_says(router: Router) -> None:
     sight = router.look([flat(0.15)])[0]
-    strange = replace(sight, strange=True)
+    router.far, before = {"chest-x-ray": -1.0}, router.far
+    strange = router.look([flat(0.15)])[0]
+    router.far = before
+    assert strange.strange and strange.probabilities == sight.probabilities
     assert strange.kind == OTHER and not router.could_be(strange, "chest-x-ray")
 
 
 def test_a_kind_is_doubted_before_it_is_lost(router: Router) -> None:
     sight = router.look([flat(0.15)])[0]
-    close = replace(
-        sight, probabilities={"liver-ultrasound": 0.3, "chest-x-ray": 0.6, OTHER: 0.1}
-    )
+    close = replace(sight, probabilities={"liver-ultrasound": 0.3, "chest-x-ray": 0.6, OTHER: 0.1})
     assert router.could_be(close, "liver-ultrasound") and close.kind == "chest-x-ray"
     far = replace(close, probabilities={"liver-ultrasound": 0.1, "chest-x-ray": 0.8, OTHER: 0.1})
     assert not router.could_be(far, "liver-ultrasound")
@@ -82,7 +84,7 @@ def test_it_is_written_and_read_as_it_is(router: Router, tmp_path: Path) -> None
     greys = [flat(0.1), flat(0.3)]
     for one, other in zip(router.look(greys), again.look(greys), strict=True):
         assert one.kind == other.kind and one.distance == pytest.approx(other.distance, abs=0.02)
-    assert again.least == router.least and again.kinds == router.kinds
+    assert again.least == router.least and again.kinds == router.kinds and again.far == router.far
 
 
 @pytest.mark.parametrize("broken", ["config", "head", "nothing"])
