@@ -39,7 +39,7 @@ TRUNK, SIZE = "mobilenetv2_100", 160
 DISGUISES, STRANGERS = 4, 900
 KEEP = 0.98  # share of a kind's pictures of another source that must not be stopped
 MORE = 0.06  # how much further another source's pictures lie than this one's, as seen of the others
-SURE = 0.45  # probability that some kind needs
+SURE = 0.35  # calibrated probability that some kind needs
 NAMES = (
     "liver-ultrasound",
     "breast-ultrasound",

@@ -97,9 +97,8 @@ def test_the_wheel_holds_the_package_and_the_bundle_and_nothing_else(wheel: Path
         more = {Path(name).name for name in archive.namelist() if ".dist-info/" in name}
     files = [path for path in (TOP / "hcc_xai").rglob("*") if path.is_file()]
     package = {p.relative_to(TOP).as_posix() for p in files if "__pycache__" not in p.parts}
-    weights = {
-        f"hcc_xai/{p.relative_to(TOP).as_posix()}" for p in (TOP / "weights").glob("liver-us/*")
-    }
+    shipped = [path for path in (TOP / "weights").glob("*/*") if path.is_file()]
+    weights = {f"hcc_xai/{path.relative_to(TOP).as_posix()}" for path in shipped}
     assert "hcc_xai/py.typed" in names and "LICENSE" in more
     assert names == package | weights | {f"hcc_xai/{STATIC}.css", f"hcc_xai/{STATIC}.js"}
 

@@ -32,7 +32,7 @@ from hcc_xai.kinds.known import kind_named
 from hcc_xai.language import words
 from hcc_xai.model.bundle import Bundle, BundleConfig, default_model, load_bundle
 from hcc_xai.model.calibration import Calibration
-from hcc_xai.model.gate import Gate
+from hcc_xai.model.gate import Gate, Verdict
 from hcc_xai.model.neighbours import FILE as NEAR
 from hcc_xai.model.neighbours import Neighbours
 from hcc_xai.model.network import Network
@@ -42,6 +42,9 @@ from hcc_xai.model.second_opinion import FILE as WORDS
 from hcc_xai.model.second_opinion import GlassBox
 from hcc_xai.stats import Numbers, sigmoid, softmax
 
+# How far a picture may fall short of the gate's limit where the router agrees on its kind, in
+# standard deviations of the gate's own pictures: compression alone moves one by 0.2.
+_SLACK = 0.4
 Progress = Callable[[float], None]  # is told the share that is done, and may raise to stop
 
 
@@ -255,15 +258,21 @@ class Analyzer:
         """What router and gate say of each picture. What the gate knows is accepted; else the
         router says whether it is of this kind at all, and without a router the gate alone
         stops."""
-        verdicts = self.gate.judge(summaries) if self.gate else [None] * len(summaries)
-        judged: list[tuple[Flag, ...]] = []
+        verdicts: Sequence[Verdict | None] = [None] * len(summaries)
+        if self.gate is not None:
+            verdicts = self.gate.judge(summaries)
         seen: Sequence[Sight | None] = sights or [None] * len(summaries)
+        judged: list[tuple[Flag, ...]] = []
         for sight, verdict in zip(seen, verdicts, strict=True):
-            if (verdict is None and sight is None) or (verdict is not None and verdict.accepted):
+            agreed = sight is not None and sight.kind == self.config.kind
+            if verdict is None:
+                known = sight is None or agreed
+            else:
+                known = verdict.margin >= (-_SLACK if agreed else 0.0)
+            if known:
                 judged.append(())
                 continue
-            other = None if verdict is None else verdict.kind
-            possible = False
+            possible, other = False, None if verdict is None else verdict.kind
             if sight is not None and self.router is not None:
                 possible = self.router.could_be(sight, self.config.kind)
                 other = sight.kind

@@ -10,6 +10,7 @@ that was left out looks no more familiar than one that was never there.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -205,14 +206,26 @@ def _halved(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.float16) if values.dtype == np.float32 else values
 
 
-@cache
 def default_router() -> Router | None:
-    """The router that ships, loaded once; None where there is none."""
+    """The router at `HCC_XAI_ROUTER`, none where that is empty; else the one that ships, if it
+    does. Loaded once.
+
+    Raises:
+        BundleError: there is none at `HCC_XAI_ROUTER`.
+    """
+    named = os.environ.get("HCC_XAI_ROUTER")
+    if named is not None:
+        return _loaded(named) if named else None
     package = Path(__file__).resolve().parents[1]
     for folder in (package, package.parent):
         if (folder / "weights" / "router" / CONFIG).is_file():
-            return Router.load(folder / "weights" / "router")
+            return _loaded(str(folder / "weights" / "router"))
     return None
+
+
+@cache
+def _loaded(folder: str) -> Router:
+    return Router.load(folder)
 
 
 def new_trunk(name: str) -> nn.Module:

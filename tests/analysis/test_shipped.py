@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from hcc_xai import load
 from hcc_xai.analysis.analyzer import Analyzer
-from hcc_xai.model.bundle import default_model
+from hcc_xai.model.bundle import default_model, load_bundle
 from hcc_xai.model.network import sector_of
+from hcc_xai.model.router import Router, default_router
 from hcc_xai.phantoms.phantom import make, random_spec
+from hcc_xai.training.disguise import stranger
 
 TOP = Path(__file__).parents[2]
 EXAMPLES = sorted(p for p in (TOP / "examples").iterdir() if p.suffix in (".png", ".dcm"))
@@ -21,7 +24,8 @@ TOLERANCE = 0.01  # of a probability, between float32 and float16 (stated in ana
 
 @pytest.fixture(scope="module")
 def shipped() -> Analyzer:
-    return load(TOP / "weights" / "liver-us", device="cpu")
+    bundle = load_bundle(TOP / "weights" / "liver-us")
+    return Analyzer(bundle, device="cpu", router=Router.load(TOP / "weights" / "router"))
 
 
 def test_it_is_the_default_and_fits_a_plain_push_to_the_hub(monkeypatch) -> None:
@@ -31,6 +35,32 @@ def test_it_is_the_default_and_fits_a_plain_push_to_the_hub(monkeypatch) -> None
         assert path.stat().st_size < 10 * 2**20
     for path in EXAMPLES:
         assert path.stat().st_size < 2**20
+
+
+def test_the_router_that_ships_is_small_and_found(monkeypatch) -> None:
+    monkeypatch.delenv("HCC_XAI_ROUTER", raising=False)
+    router = default_router()
+    assert router is not None and "liver-ultrasound" in router.kinds
+    files = list((TOP / "weights" / "router").iterdir())
+    assert sum(path.stat().st_size for path in files) < 5 * 10**6
+    assert load(device="cpu").router is router
+
+
+def test_its_standing_does_not_turn_on_compression(shipped: Analyzer) -> None:
+    for path in EXAMPLES:
+        if path.suffix != ".png":
+            continue
+        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        for quality in (100, 95, 90, 75, 50):
+            coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+            answer = shipped.analyze(cv2.imdecode(coded, cv2.IMREAD_COLOR))
+            assert answer.standing == "accepted", (path.name, quality)
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_what_is_no_picture_of_a_patient_is_stopped(shipped: Analyzer, index: int) -> None:
+    drawn = stranger(index, np.random.default_rng([7, index]))
+    assert shipped.analyze(np.dstack([drawn] * 3)).standing == "stopped"
 
 
 def test_its_card_says_what_it_is_not(shipped: Analyzer) -> None:
