@@ -128,6 +128,11 @@ class Analysis:
         return self.config.kind
 
     @property
+    def nouns(self) -> words.Nouns:
+        """What the kind of picture calls its things, for sentences."""
+        return self.config.nouns
+
+    @property
     def standing(self) -> str:
         """ "accepted"; "unusual", of its kind, and unlike what the network was trained on; or
         "stopped"."""

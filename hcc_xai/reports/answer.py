@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hcc_xai.findings.lesions import Lesion
 from hcc_xai.imaging.image import Image
-from hcc_xai.model.config import BundleConfig
+from hcc_xai.language.words import Nouns
 
 Mask = NDArray[np.bool_]
 
@@ -32,7 +32,7 @@ class Answer(Protocol):
     @property
     def accepted(self) -> bool: ...
     @property
-    def config(self) -> BundleConfig: ...
+    def nouns(self) -> Nouns: ...
     @property
     def let_through(self) -> bool: ...
 

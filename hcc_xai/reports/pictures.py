@@ -81,7 +81,7 @@ def marked(answer: Answer, picture: Picture) -> Picture:
     """A picture of an answer, with a bar that says so where the gate stopped the image."""
     if answer.accepted and not answer.let_through:
         return picture
-    nouns = words.in_language(answer.config.nouns, "en")
+    nouns = words.in_language(answer.nouns, "en")
     return draw.mark(picture, words.say("marked", "en", **nouns).upper())
 
 

@@ -57,8 +57,9 @@ def test_each_picture_is_answered_by_its_own_bundle(models, scan, film) -> None:
     answers = models.analyze([scan, film, scan])
     assert [a.kind for a in answers] == [LIVER, CHEST, LIVER]
     assert [a.standing for a in answers] == ["accepted"] * 3
-    assert answers[1].probabilities == first.probabilities
-    assert answers[0].probabilities == models.of(LIVER).analyze(scan).probabilities
+    alone = models.of(LIVER).analyze(scan)
+    for one, other in ((answers[1], first), (answers[0], alone)):  # a batch rounds otherwise
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
     assert models.analyze([]) == ()
 
 
