@@ -6,7 +6,7 @@ SETS is a folder with `aul/`, `body-x-ray/`, `brain-mri/`, `chest-x-ray/`, `mamm
 `kinds/`, each with an index.csv; TRUNK the ImageNet weights of mobilenetv2_100 as safetensors. What
 the trunk sees of every picture, as it is and in four disguises, is kept in OUT/features.npz; then
 sources are left out one by one, limits are set on what was said of them, and `config.json`,
-`trunk.safetensors`, `head.safetensors` and `metrics.json` are written. Half an hour on one core.
+`trunk.safetensors`, `head.safetensors` and `metrics.json` are written. Forty minutes on one core.
 """
 
 from __future__ import annotations
