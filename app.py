@@ -15,7 +15,7 @@ with contextlib.suppress(ImportError):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Load the bundle and serve until stopped.
+    """Load the bundles and serve until stopped.
 
     Args:
         arguments: what follows the name of the program; what the process was started with by
@@ -31,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from hcc_xai.page.zerogpu import load_for_page
 
     try:
-        analyzer = load_for_page(options.model)
+        models = load_for_page(options.model)
         # So that the folder of pictures is removed then, too.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        launch(analyzer, host=options.host, port=options.port, against=options.against)
+        launch(models, host=options.host, port=options.port, against=options.against)
     except (HccXaiError, OSError) as error:  # such as: the port is taken
         print(f"app.py: {error}", file=sys.stderr)
         return 2
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         help="a bundle's folder, or owner/name[@revision] on the Hugging Face Hub; "
-        "HCC_XAI_MODEL or the bundle that ships by default",
+        "HCC_XAI_MODEL or all that ship by default",
     )
     parser.add_argument(
         "--against",

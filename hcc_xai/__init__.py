@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from hcc_xai.version import __version__
 
 if TYPE_CHECKING:
-    from hcc_xai.analysis.analyzer import Analyzer, load
+    from hcc_xai.analysis.analyzer import Analyzer
     from hcc_xai.analysis.challenges import Challenge
     from hcc_xai.analysis.evidence import Evidence
     from hcc_xai.analysis.facts import Flag
+    from hcc_xai.analysis.models import Models, load
     from hcc_xai.analysis.result import Analysis
     from hcc_xai.analysis.saved import SavedAnswer, saved
     from hcc_xai.auditing.audit import Audit, audit
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
     from hcc_xai.model.second_opinion import Opinion
 
 _HOMES = {
-    "analysis.analyzer": ("Analyzer", "load"),
+    "analysis.analyzer": ("Analyzer",),
     "analysis.challenges": ("Challenge",),
     "analysis.evidence": ("Evidence",),
     "analysis.facts": ("Flag",),
+    "analysis.models": ("Models", "load"),
     "analysis.result": ("Analysis",),
     "analysis.saved": ("SavedAnswer", "saved"),
     "auditing.audit": ("Audit", "audit"),
@@ -70,6 +72,7 @@ __all__ = [
     "Image",
     "Lesion",
     "Method",
+    "Models",
     "Neighbour",
     "Opinion",
     "OutlineExplanation",

@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from hcc_xai.files import write_json
 from hcc_xai.model.router import OTHER, OTHER_ULTRASOUND, Head, Router, new_trunk
 from hcc_xai.training.disguise import disguise, stranger
+from hcc_xai.training.pretrained import fitting_tensors
 from hcc_xai.training.router import (
     Seen,
     far_distances,
@@ -128,12 +129,7 @@ def look_at(sets: Path, weights: Path, out: Path) -> tuple[Seen, Router]:
     trunk = new_trunk(TRUNK)
     state = {name: value.float() for name, value in load_file(str(weights)).items()}
     own = trunk.state_dict()
-    for name, value in own.items():
-        fitting = state.get(name, value)
-        if fitting.ndim == 4 and fitting.shape[1] == 3 and value.shape[1] == 1:
-            fitting = fitting.sum(1, keepdim=True)
-        own[name] = fitting
-    trunk.load_state_dict(own)
+    trunk.load_state_dict({**own, **fitting_tensors(state, own)})
     empty = Head(*(np.zeros(0, np.float32),) * 7)
     config = {"kinds": NAMES, "size": SIZE, "far": {}, "sure": SURE, "least": {}}
     router = Router(config, trunk, empty)

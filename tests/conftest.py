@@ -8,7 +8,7 @@ import gc
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +25,13 @@ from bundle_tools import (  # noqa: F401  (fixtures)
     bundle_state,
 )
 
-from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Models, load
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame, find_sector
 from hcc_xai.model.bundle import BundleConfig, save_bundle
 from hcc_xai.model.network import Network, NetworkConfig, sector_of
+from hcc_xai.model.router import OTHER, Sight
 from hcc_xai.phantoms.phantom import make, random_spec
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 os.environ["HCC_XAI_ROUTER"] = ""
 
 LABELS = ("normal", "benign", "malignant")
+LIVER, CHEST = "liver-ultrasound", "chest-x-ray"
 _WIDE = "\n".join("|" + f" {cell} |" * 12 for cell in ("frame", "---", "1024x768"))  # a table
 
 
@@ -48,7 +51,7 @@ class Shape:
 
     Attributes:
         labels: of the grades. masks: of the outlines. target, organ: among the masks, or None.
-        kind: of picture. multiple: whether several labels may hold.
+        kind: of picture. multiple: whether several labels may hold. deep: of the network.
     """
 
     labels: tuple[str, ...] = LABELS
@@ -57,16 +60,17 @@ class Shape:
     organ: str | None = "liver"
     kind: str = "liver-ultrasound"
     multiple: bool = False
+    deep: int = 0
 
 
 TUMOURS = ("glioma", "meningioma", "pituitary", "metastasis")
 SHAPES = {
     "liver": Shape(("G1", "G2", "G3"), ("liver", "lesion")),
     "no masks": Shape(("normal", "abnormal"), (), None, None, "chest-x-ray"),
-    "four labels": Shape(TUMOURS, ("tumour",), "tumour", None, "brain-mri"),
+    "four labels": Shape(TUMOURS, ("tumour",), "tumour", None, "brain-mri", deep=8),
     "three masks": Shape(LABELS, ("lungs", "heart", "nodule"), "nodule", "lungs", "chest-x-ray"),
     "organ alone": Shape(("normal", "abnormal"), ("lungs",), None, "lungs", "chest-x-ray"),
-    "together": Shape(("hand", "wrist", "knee"), (), None, None, "x-ray-body-part", True),
+    "together": Shape(("hand", "wrist", "knee"), (), None, None, "x-ray-body-part", True, 12),
 }
 
 
@@ -82,6 +86,7 @@ def make_tiny(folder: Path, *, seed: int = 0, shape: Shape = Shape()) -> Path:
             masks=shape.masks,
             target=shape.target,
             multiple=shape.multiple,
+            deep=shape.deep,
         )
     )
     scans = [make(random_spec(s, shape=(120, 160))).pixels for s in range(6)]
@@ -105,13 +110,54 @@ def make_tiny(folder: Path, *, seed: int = 0, shape: Shape = Shape()) -> Path:
         network=network.config,
         titles={name: {"en": f"{name} (test)", "es": f"{name} (prueba)"} for name in shape.labels},
         licence="cc0-1.0",
-        malignant="malignant" if "malignant" in shape.labels else None,
+        positive="malignant" if "malignant" in shape.labels else None,
         **({} if shape == Shape() else {"format": 2, "kind": shape.kind, "organ": shape.organ}),
         scales={"grad-cam++": 0.5, "contribution": 0.01},
     )
     return save_bundle(
         folder, config, network.state_dict(), f"# tiny\n\nRandom weights, for tests.\n\n{_WIDE}"
     )
+
+
+class Told:
+    """A router that tells a film from a scan by its brightness; white is neither."""
+
+    kinds = (LIVER, CHEST, OTHER)
+    least = {LIVER: 0.2, CHEST: 0.2}
+
+    def look(self, greys: Sequence[np.ndarray]) -> tuple[Sight, ...]:
+        return tuple(self.sight(float(np.mean(grey))) for grey in greys)
+
+    def sight(self, level: float) -> Sight:
+        if level > 0.9:
+            return Sight({LIVER: 0.1, CHEST: 0.2, OTHER: 0.7}, 0.9, True)
+        liver = 0.9 if level < 0.5 else 0.02
+        return Sight({LIVER: liver, CHEST: 0.98 - liver, OTHER: 0.02}, 0.2, False)
+
+    def could_be(self, sight: Sight, kind: str) -> bool:
+        return not sight.strange and sight.probabilities[kind] >= self.least[kind]
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two bundles: a liver's, and a chest's with its lungs."""
+    folder = tmp_path_factory.mktemp("several")
+    make_tiny(folder / "liver", shape=Shape())
+    make_tiny(folder / "chest", shape=SHAPES["organ alone"])
+    return folder
+
+
+@pytest.fixture
+def models(bundles: Path) -> Models:
+    """Both bundles behind a router that goes by brightness."""
+    return Models({LIVER: bundles / "liver", CHEST: bundles / "chest"}, Told(), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def film() -> np.ndarray:
+    """(120, 140, 3) uint8: what `Told` takes for a chest X-ray."""
+    grey = np.random.default_rng(0).integers(120, 220, (120, 140)).astype(np.uint8)
+    return np.dstack([grey] * 3)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "batch": {"analysis", "imaging", "reports"},
     "training": {"analysis", "dataset", "explain", "imaging", "kinds", "model"},
     "evaluation": {
-        *("analysis", "dataset", "explain", "findings", "imaging", "model", "phantoms"),
+        *("analysis", "dataset", "explain", "findings", "imaging", "kinds", "model", "phantoms"),
         "training",
     },
     "auditing": {"analysis", "dataset", "explain", "imaging", "language", "model"},

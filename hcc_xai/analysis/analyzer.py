@@ -6,8 +6,7 @@ import copy
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -20,7 +19,7 @@ from hcc_xai.analysis.device import pick_device
 from hcc_xai.analysis.evidence import Evidence
 from hcc_xai.analysis.facts import Flag
 from hcc_xai.analysis.result import NEAREST, Analysis
-from hcc_xai.errors import BundleError
+from hcc_xai.errors import BundleError, unknown
 from hcc_xai.explain.attribution import SHARED, layers
 from hcc_xai.explain.change_of_mind import ChangeOfMind
 from hcc_xai.explain.faithfulness import RANDOM, Faithfulness
@@ -30,13 +29,13 @@ from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.read import Image, Source, Spacing, read
 from hcc_xai.kinds.known import kind_named
 from hcc_xai.language import words
-from hcc_xai.model.bundle import Bundle, BundleConfig, default_model, load_bundle
+from hcc_xai.model.bundle import Bundle, BundleConfig
 from hcc_xai.model.calibration import Calibration
 from hcc_xai.model.gate import Gate, Verdict
 from hcc_xai.model.neighbours import FILE as NEAR
 from hcc_xai.model.neighbours import Neighbours
 from hcc_xai.model.network import Network
-from hcc_xai.model.router import OTHER, Router, Sight, default_router
+from hcc_xai.model.router import OTHER, Router, Sight
 from hcc_xai.model.runtime import Floats, Raw, Runtime, TorchRuntime, in_parts
 from hcc_xai.model.second_opinion import FILE as WORDS
 from hcc_xai.model.second_opinion import GlassBox
@@ -50,6 +49,27 @@ Progress = Callable[[float], None]  # is told the share that is done, and may ra
 
 def silent(share: float) -> None:
     """Tells nobody how far it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A picture that waits for a network.
+
+    Attributes:
+        image: the picture.
+        frame: where the patient is in it.
+        input: (S, S) float32, what the network sees of it.
+        kind: whose network answers.
+        sight: what the router sees in it; None where it was not asked.
+        stated: a person said that it is of this kind, so it is not stopped.
+    """
+
+    image: Image
+    frame: Frame
+    input: Floats
+    kind: str
+    sight: Sight | None = None
+    stated: bool = False
 
 
 class Analyzer:
@@ -121,6 +141,26 @@ class Analyzer:
         network = self.runtime.network
         return (SHARED,) if network is None else tuple(layers(network))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name and revision of every bundle that answers may carry: its own."""
+        return (self.name,)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of picture that it can answer about: the bundle's."""
+        return (self.config.kind,)
+
+    def of(self, kind: str) -> Analyzer:
+        """The model of a kind: itself, as `Models.of`.
+
+        Raises:
+            ArgumentError: the bundle is of another kind.
+        """
+        if kind not in self.kinds:
+            raise unknown("kind of picture", kind, self.kinds)
+        return self
+
     # -- answering --------------------------------------------------------------------------------
 
     @overload
@@ -128,6 +168,7 @@ class Analyzer:
         self,
         source: list[Source],
         *,
+        kind: str | None = ...,
         frame: int | None = ...,
         mm_per_pixel: Spacing = ...,
         accept: bool = ...,
@@ -138,6 +179,7 @@ class Analyzer:
         self,
         source: Source,
         *,
+        kind: str | None = ...,
         frame: int | None = ...,
         mm_per_pixel: Spacing = ...,
         accept: bool = ...,
@@ -147,6 +189,7 @@ class Analyzer:
         self,
         source: Source | list[Source],
         *,
+        kind: str | None = None,
         frame: int | None = None,
         mm_per_pixel: Spacing = None,
         accept: bool = False,
@@ -156,6 +199,8 @@ class Analyzer:
         Args:
             source: a path, an (H, W) or (H, W, 3) array, an `Image`; or a list of them, which is
                 one batch.
+            kind: that a person says it is, which can only be this bundle's; the answer says so, and
+                is unusual where router or gate take the picture for another.
             frame: of a file with several; the middle one by default.
             mm_per_pixel: where the user knows it; wins over the file's.
             accept: let a picture through that the gate stops (its answer stays marked).
@@ -164,64 +209,71 @@ class Analyzer:
             An `Analysis`; a tuple of them, in order, for a list.
 
         Raises:
+            ArgumentError: another kind than the bundle's.
             ImageError: a file cannot be read.
             SpacingError: the spacing makes no sense.
         """
         start = time.perf_counter()
         many = source if isinstance(source, list) else [source]
         images = [read(one, frame=frame, mm_per_pixel=mm_per_pixel) for one in many]
-        if not images:
-            return ()
-        frames, inputs = zip(*(self.prepare(image) for image in images), strict=True)
-        answers = self.analyze_prepared(images, frames, inputs, accept=accept, start=start)
+        prepared = [self.prepare(image, kind=kind) for image in images]
+        answers = self.answer(prepared, accept=accept, start=start)
         return answers if isinstance(source, list) else answers[0]
 
-    def prepare(self, image: Image) -> tuple[Frame, Floats]:
-        """Where the patient is in a picture, and what the network sees of it: (S, S) float32."""
-        field = kind_named(self.config.kind).find_field(image.pixels)
-        frame = Frame.around(field, size=self.config.network.size)
-        return frame, frame.to_network(image.grey)
-
-    def analyze_prepared(
-        self,
-        images: Sequence[Image],
-        frames: Sequence[Frame],
-        inputs: Sequence[Floats],
-        *,
-        accept: bool = False,
-        sights: Sequence[Sight] | None = None,
-        stated: bool = False,
-        start: float | None = None,
-    ) -> tuple[Analysis, ...]:
-        """Answers of pictures that were prepared before (on other threads, say), in one forward.
+    def prepare(self, image: Image, *, kind: str | None = None) -> Prepared:
+        """Everything before the network: where the patient is, what the network sees of it, and
+        what the router takes the picture for. May be called on other threads.
 
         Args:
-            images: the pictures.
-            frames: of each, as `prepare` gives it.
-            inputs: of each, (S, S) float32, as `prepare` gives it.
+            image: the picture.
+            kind: that a person says it is.
+
+        Raises:
+            ArgumentError: another kind than the bundle's.
+        """
+        if kind is not None:
+            self.of(kind)
+        sight = self.router.look([image.grey])[0] if self.router is not None else None
+        return self.prepare_seen(image, sight, stated=kind is not None)
+
+    def prepare_seen(self, image: Image, sight: Sight | None, *, stated: bool = False) -> Prepared:
+        """As `prepare`, of a picture that the router has looked at, or is not asked about.
+
+        Args:
+            image: the picture.
+            sight: what the router sees in it.
+            stated: a person said that it is of this kind.
+        """
+        field = kind_named(self.config.kind).find_field(image.pixels)
+        frame = Frame.around(field, size=self.config.network.size)
+        seen = frame.to_network(image.grey)
+        return Prepared(image, frame, seen, self.config.kind, sight, stated)
+
+    def answer(
+        self, pictures: Sequence[Prepared], *, accept: bool = False, start: float | None = None
+    ) -> tuple[Analysis, ...]:
+        """Answers of pictures that `prepare` gave, in one forward.
+
+        Args:
+            pictures: in the order of the answers.
             accept: let pictures through that the gate stops.
-            sights: what the router sees in each, where it was asked before.
-            stated: a person said that they are of this kind, so none is stopped.
             start: of the time that answers carry (`time.perf_counter`); now by default.
         """
+        if not pictures:
+            return ()
         start = time.perf_counter() if start is None else start
-        raw = self.forward(np.stack(inputs))
-        seconds = (time.perf_counter() - start) / len(images)
-        if sights is None and self.router is not None:
-            sights = self.router.look([image.grey for image in images])
-        found = self._judged(sights, raw.summary, stated=stated)
-        answers = []
-        for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
-            answer = self._answer(image, frame, raw, index, found[index], seconds)
-            if sights is not None:
-                answer = replace(answer, kind_probabilities=sights[index].probabilities)
-            answers.append(let_through(answer) if accept and not answer.accepted else answer)
-        return tuple(answers)
+        raw = self.forward(np.stack([picture.input for picture in pictures]))
+        seconds = (time.perf_counter() - start) / len(pictures)
+        found = self._judged(pictures, raw.summary)
+        answers = (
+            self._answer(picture, raw, index, found[index], seconds)
+            for index, picture in enumerate(pictures)
+        )
+        return tuple(let_through(one) if accept and not one.accepted else one for one in answers)
 
     def _answer(
         self,
-        image: Image,
-        frame: Frame,
+        picture: Prepared,
         raw: Raw,
         index: int,
         found: tuple[Flag, ...],
@@ -233,8 +285,8 @@ class Analyzer:
         fitted, near = self.calibration, self.neighbours
         unlike = any(flag.code == "unusual" for flag in found)
         return Analysis(
-            image,
-            frame,
+            picture.image,
+            picture.frame,
             self.config,
             dict(zip(labels, chances, strict=True)),
             dict(zip(labels, logits.tolist(), strict=True)),
@@ -250,20 +302,19 @@ class Analyzer:
             pooled=raw.pooled[index],
             neighbours=near.nearest(raw.pooled[index], NEAREST) if near else (),
             glass_box=self.glass_box,
+            kind_probabilities=picture.sight.probabilities if picture.sight else {},
         )
 
-    def _judged(
-        self, sights: Sequence[Sight] | None, summaries: Floats, *, stated: bool
-    ) -> list[tuple[Flag, ...]]:
+    def _judged(self, pictures: Sequence[Prepared], summaries: Floats) -> list[tuple[Flag, ...]]:
         """What router and gate say of each picture. What the gate knows is accepted; else the
         router says whether it is of this kind at all, and without a router the gate alone
         stops."""
         verdicts: Sequence[Verdict | None] = [None] * len(summaries)
         if self.gate is not None:
             verdicts = self.gate.judge(summaries)
-        seen: Sequence[Sight | None] = sights or [None] * len(summaries)
         judged: list[tuple[Flag, ...]] = []
-        for sight, verdict in zip(seen, verdicts, strict=True):
+        for picture, verdict in zip(pictures, verdicts, strict=True):
+            sight = picture.sight
             agreed = sight is not None and sight.kind == self.config.kind
             if verdict is None:
                 known = sight is None or agreed
@@ -276,7 +327,9 @@ class Analyzer:
             if sight is not None and self.router is not None:
                 possible = self.router.could_be(sight, self.config.kind)
                 other = sight.kind
-            judged.append(self._doubts(possible, other, unknown=verdict is not None, stated=stated))
+            judged.append(
+                self._doubts(possible, other, unknown=verdict is not None, stated=picture.stated)
+            )
         return judged
 
     def _doubts(
@@ -495,20 +548,6 @@ def _calibration(bundle: Bundle) -> Calibration | None:
             labels=", ".join(fitted.labels),
         )
     return fitted
-
-
-def load(where: str | Path | None = None, *, device: str | None = None) -> Analyzer:
-    """Load a bundle: a folder, or "owner/name" or "owner/name@revision" on the Hugging Face Hub.
-
-    Args:
-        where: `HCC_XAI_MODEL`, else the bundle that ships, by default.
-        device: "cpu", "cuda", "mps"; the best there is by default.
-
-    Raises:
-        BundleError: one sentence says what is wrong with it.
-    """
-    bundle = load_bundle(where if where is not None else default_model())
-    return Analyzer(bundle, device=device, router=default_router())
 
 
 def let_through(answer: Analysis) -> Analysis:

@@ -1,13 +1,14 @@
-"""Several bundles behind one router: each picture is answered by the bundle of its kind."""
+"""Several bundles behind one router: each picture is answered by the bundle of its kind. `load`
+gives them, or one bundle alone."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.analyzer import Analyzer, Prepared
 from hcc_xai.analysis.challenges import Challenge
 from hcc_xai.analysis.evidence import Evidence
 from hcc_xai.analysis.result import Analysis
@@ -15,9 +16,12 @@ from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.explain.change_of_mind import ChangeOfMind
 from hcc_xai.explain.faithfulness import Faithfulness
 from hcc_xai.explain.methods import Explanation, OutlineExplanation
-from hcc_xai.imaging.read import Source, Spacing, read
-from hcc_xai.model.bundle import load_bundle
-from hcc_xai.model.router import Router, Sight
+from hcc_xai.imaging.read import Image, Source, Spacing, read
+from hcc_xai.model.bundle import Bundle, default_model, load_bundle, shipped_bundles
+from hcc_xai.model.router import Router, Sight, default_router
+from hcc_xai.model.runtime import Runtime
+
+NewRuntime = Callable[[Bundle], Runtime]
 
 
 class Models:
@@ -30,19 +34,25 @@ class Models:
     """
 
     def __init__(
-        self, folders: Mapping[str, str | Path], router: Router, *, device: str | None = None
+        self,
+        folders: Mapping[str, str | Path],
+        router: Router,
+        *,
+        device: str | None = None,
+        runtime: NewRuntime | None = None,
     ) -> None:
         """
         Args:
             folders: kind -> its bundle; at least one.
             router: what tells the kinds apart.
             device: "cpu", "cuda", "mps"; the best there is by default.
+            runtime: makes what runs a bundle's network; PyTorch on the device by default.
         """
         if not folders:
             raise ArgumentError("models-none", "no bundle was named; at least one is wanted")
         self.kinds = tuple(folders)
         self.router = router
-        self._folders, self._device = dict(folders), device
+        self._folders, self._device, self._runtime = dict(folders), device, runtime
         self._loaded: dict[str, Analyzer] = {}
         self._lock = threading.Lock()
 
@@ -58,8 +68,18 @@ class Models:
         with self._lock:
             if kind not in self._loaded:
                 bundle = load_bundle(self._folders[kind])
-                self._loaded[kind] = Analyzer(bundle, device=self._device, router=self.router)
+                self._loaded[kind] = Analyzer(
+                    bundle,
+                    device=self._device,
+                    runtime=self._runtime(bundle) if self._runtime else None,
+                    router=self.router,
+                )
             return self._loaded[kind]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name and revision of every bundle that answers may carry; loads all of them."""
+        return tuple(self.of(kind).name for kind in self.kinds)
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -116,29 +136,30 @@ class Models:
             SpacingError: the spacing makes no sense.
         """
         many = source if isinstance(source, list) else [source]
-        if kind is not None and kind not in self._folders:
-            raise unknown("kind of picture", kind, self.kinds)
         images = [read(one, frame=frame, mm_per_pixel=mm_per_pixel) for one in many]
-        if not images:
-            return ()
-        sights = self.router.look([image.grey for image in images])
-        chosen = [kind or self.choose(sight) for sight in sights]
+        prepared = [self.prepare(image, kind=kind) for image in images]
+        answers = self.answer(prepared, accept=accept)
+        return answers if isinstance(source, list) else answers[0]
+
+    def prepare(self, image: Image, *, kind: str | None = None) -> Prepared:
+        """Everything before the network: see `Analyzer.prepare`. The bundle is that of the kind
+        which is stated, or that the router sees.
+
+        Raises:
+            ArgumentError: no bundle is of the stated kind.
+        """
+        sight = self.router.look([image.grey])[0]
+        model = self.of(self.choose(sight) if kind is None else kind)
+        return model.prepare_seen(image, sight, stated=kind is not None)
+
+    def answer(self, pictures: Sequence[Prepared], *, accept: bool = False) -> tuple[Analysis, ...]:
+        """Answers of pictures that `prepare` gave, in one forward a kind; see `Analyzer.answer`."""
         answers: dict[int, Analysis] = {}
-        for name in dict.fromkeys(chosen):
-            mine = [index for index, picked in enumerate(chosen) if picked == name]
-            model, own = self.of(name), [images[i] for i in mine]
-            frames, inputs = zip(*(model.prepare(image) for image in own), strict=True)
-            found = model.analyze_prepared(
-                own,
-                frames,
-                inputs,
-                accept=accept,
-                sights=[sights[i] for i in mine],
-                stated=kind is not None,
-            )
+        for kind in dict.fromkeys(picture.kind for picture in pictures):
+            mine = [index for index, picture in enumerate(pictures) if picture.kind == kind]
+            found = self.of(kind).answer([pictures[i] for i in mine], accept=accept)
             answers |= dict(zip(mine, found, strict=True))
-        done = tuple(answers[index] for index in range(len(images)))
-        return done if isinstance(source, list) else done[0]
+        return tuple(answers[index] for index in range(len(pictures)))
 
     def choose(self, sight: Sight) -> str:
         """The kind whose bundle answers about a picture."""
@@ -184,3 +205,47 @@ class Models:
 
     def _one(self, image: Source | Analysis) -> Analysis:
         return image if isinstance(image, Analysis) else self.analyze(image)
+
+
+Answerer = Analyzer | Models
+
+
+@overload
+def load(
+    where: str | Path, *, device: str | None = ..., runtime: NewRuntime | None = ...
+) -> Analyzer: ...
+
+
+@overload
+def load(
+    where: str | Path | None = ..., *, device: str | None = ..., runtime: NewRuntime | None = ...
+) -> Answerer: ...
+
+
+def load(
+    where: str | Path | None = None,
+    *,
+    device: str | None = None,
+    runtime: NewRuntime | None = None,
+) -> Answerer:
+    """Load one bundle; or, without a name, all that ship, behind the router.
+
+    Args:
+        where: a folder, or "owner/name" or "owner/name@revision" on the Hugging Face Hub. By
+            default what `HCC_XAI_MODEL` names, which may also be a folder of several bundles, else
+            the bundles that ship; one alone (the liver's) where there is no router.
+        device: "cpu", "cuda", "mps"; the best there is by default.
+        runtime: makes what runs a bundle's network; PyTorch on the device by default.
+
+    Raises:
+        BundleError: one sentence says what is wrong with it.
+    """
+    router = default_router()
+    if where is None:
+        several = shipped_bundles()
+        if router is not None and len(several) > 1:
+            return Models(several, router, device=device, runtime=runtime)
+        where = default_model()
+    bundle = load_bundle(where)
+    own = runtime(bundle) if runtime else None
+    return Analyzer(bundle, device=device, runtime=own, router=router)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcc_xai.analysis import facts
-from hcc_xai.analysis.evidence import Evidence, Square, parts_of, strongest
+from hcc_xai.analysis.evidence import Evidence, Square, mask_sector, parts_of, strongest
 from hcc_xai.analysis.facts import Flag
 from hcc_xai.errors import ArgumentError, unknown
 from hcc_xai.explain.methods import Explanation
@@ -31,7 +31,6 @@ from hcc_xai.language.statement import Statement
 from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.exact import KINDS
 from hcc_xai.model.neighbours import Neighbour
-from hcc_xai.model.network import STRIDE
 from hcc_xai.model.second_opinion import GlassBox, Opinion, values_of
 from hcc_xai.reports import pictures, writers
 from hcc_xai.reports.pictures import Look
@@ -208,6 +207,11 @@ class Analysis:
         """The mask that lesions come from, or None."""
         return self.config.network.target
 
+    def role(self, mask: str) -> str:
+        """What a mask is: "lesion" for the target, "organ" for what evidence should lie in, else
+        its own name."""
+        return {self.target: "lesion", self.config.organ: "organ"}.get(mask, mask)
+
     @cached_property
     def target_mask(self) -> NDArray[np.bool_]:
         """(H, W) bool: all lesions; empty where the bundle outlines none."""
@@ -223,9 +227,13 @@ class Analysis:
         if self.target is not None:
             return self.target_mask
         grid = self.grid(None, "contribution")
-        inside = self.frame.network_sector.reshape(len(grid), STRIDE, -1, STRIDE).mean((1, 3)) > 0.5
-        cells = strongest(grid, inside).astype(np.float32)
+        cells = strongest(grid, mask_sector(self.frame)).astype(np.float32)
         return (self.frame.to_file(cells) > 0.5) & self.sector
+
+    @cached_property
+    def testable(self) -> bool:
+        """Whether there is anything to hide that would test the answer."""
+        return bool(self.tested_mask.any())
 
     @property
     def organ_mask(self) -> NDArray[np.bool_]:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import load
 from hcc_xai.auditing.groups import by_group, worst
 from hcc_xai.auditing.measure import OWN, Measurement, measure
 from hcc_xai.auditing.metrics import overall
@@ -25,6 +26,7 @@ from hcc_xai.auditing.table import Case, Table, read_table
 from hcc_xai.auditing.versus import versus
 from hcc_xai.errors import DataError, HccXaiError
 from hcc_xai.language.errors import say
+from hcc_xai.model.bundle import default_model
 from hcc_xai.stats import FigureRow
 from hcc_xai.version import __version__
 
@@ -153,7 +155,9 @@ class _Answers:
 
 
 def _loaded(model: Model) -> Analyzer:
-    return model if isinstance(model, Analyzer) else load(model)
+    if isinstance(model, Analyzer):
+        return model
+    return load(default_model() if model is None else model)
 
 
 def _columns(table: Table, by: Sequence[str]) -> tuple[str, ...]:
@@ -237,7 +241,7 @@ def _measured(
 
 def _positive(model: Analyzer) -> str:
     """The label that counts as positive: the malignant one, or the last where none is named."""
-    return model.config.malignant or model.config.network.labels[-1]
+    return model.config.positive or model.config.network.labels[-1]
 
 
 def _about(
@@ -257,7 +261,7 @@ def _about(
         "images": len(answers.rows),
         "labels": dict(Counter(row.label for row in answers.rows)),
         "positive": _positive(models.first),
-        "positive_by": "config" if models.first.config.malignant else "last label",
+        "positive_by": "config" if models.first.config.positive else "last label",
         "images_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "version": __version__,

@@ -36,7 +36,7 @@ OWN = (  # what is read off the picture itself, to make groups of
     "lesion_size",
 )
 MAPS = dict(zip(("cam", "contribution"), KINDS, strict=True))  # short name -> the answer's map
-PARTS = ("in_lesion", "in_liver", "in_rest", "outside")  # where a map's energy may lie
+PARTS = ("in_lesion", "in_organ", "in_rest", "outside")  # where a map's energy may lie
 EVIDENCE = tuple(f"{short}_{part}" for short in MAPS for part in PARTS)
 _HIT = 0.1  # overlap of outline and truth, over their union, from which a lesion is found
 
@@ -47,7 +47,7 @@ class Measurement:
 
     Attributes:
         sha256: of the image's file.
-        label: what it is.
+        label: what it is; several labels that hold are joined by "+".
         answer: what the model says that it is.
         probabilities: label -> 0 to 1, the model's.
         prediction_set: labels that the model cannot rule out; None where it is not calibrated.
@@ -56,7 +56,7 @@ class Measurement:
         hit: whether the lesion is found; None without a mask that holds a lesion.
         false_lesion: whether a lesion is outlined where there is none; None without an empty mask.
         evidence: name in `EVIDENCE` -> share of that map's energy, 0 to 1; None in a lesion where
-            there is none.
+            there is none, and in the organ where the model outlines none.
         frame: what the scanner alone gives away: width and height in pixels, brightness,
             sharpness, share of the frame that was scanned.
         lesion_share: share of the sector that the lesion takes, 0 to 1; of the mask's lesion where
@@ -82,6 +82,15 @@ class Measurement:
     challenges: tuple[Challenge, ...] = ()
     steps: tuple[Challenge, ...] = ()
 
+    def holds(self, label: str) -> bool:
+        """Whether a label is true of it."""
+        return label in self.label.split("+")
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is true."""
+        return self.holds(self.answer)
+
 
 def measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Measurement:
     """Have the model answer one image, and measure all that an audit needs.
@@ -98,7 +107,7 @@ def measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Measu
     """
     answer = analyzer.analyze(read(case.path))
     truth = None if case.mask is None else _lesion_of(case.mask, answer.image.shape)
-    outline = answer.masks["lesion"]
+    outline = answer.target_mask
     drawn = truth is not None and bool(truth.any())
     lesion = truth if truth is not None and drawn else outline
     features = frame_features(answer.image.grey, answer.sector)
@@ -117,9 +126,11 @@ def measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Measu
         probabilities=answer.probabilities,
         prediction_set=answer.prediction_set if answer.calibrated else None,
         accepted=answer.accepted,
-        dice=dice(outline, lesion) if drawn else None,
-        hit=iou(outline, lesion) > _HIT if drawn else None,
-        false_lesion=None if truth is None or drawn else bool(answer.lesions),
+        dice=dice(outline, lesion) if drawn and answer.target else None,
+        hit=iou(outline, lesion) > _HIT if drawn and answer.target else None,
+        false_lesion=(
+            None if truth is None or drawn or not answer.target else bool(answer.lesions)
+        ),
         evidence=_evidence(answer, lesion),
         frame=tuple(features[name] for name in FRAME),
         lesion_share=share,
@@ -151,15 +162,21 @@ def _lesion_of(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 def _evidence(answer: Analysis, lesion: NDArray[np.bool_]) -> dict[str, float | None]:
     """The shares of `EVIDENCE`: of the answer's maps in the lesion (None without one), the rest of
-    the liver, the rest of the sector, and outside it."""
-    liver = answer.masks["liver"] & ~lesion
-    parts = {"lesion": lesion, "liver": liver, "rest": ~(lesion | liver)}
+    the organ (None where the model outlines none), the rest of the sector, and outside it."""
+    named = answer.config.organ is not None
+    organ = answer.organ_mask & ~lesion if named else np.zeros_like(lesion)
+    parts = {"lesion": lesion, "organ": organ, "rest": ~(lesion | organ)}
     evidence: dict[str, float | None] = {}
     for short, kind in MAPS.items():
         outside = answer.shares[kind]["outside"]
         lies = shares(answer.heatmap(None, kind), parts)
         own = [(1 - outside) * lies[part] for part in parts]
-        values = (own[0] if lesion.any() else None, own[1], own[2], outside)
+        values = (
+            own[0] if lesion.any() else None,
+            own[1] if named else None,
+            own[2],
+            outside,
+        )
         evidence |= {f"{short}_{part}": value for part, value in zip(PARTS, values, strict=True)}
     return evidence
 

@@ -17,20 +17,20 @@ Adds = Callable[[Measurement, str], float | None]
 
 
 def _sensitivity(row: Measurement, positive: str) -> float | None:
-    return float(row.answer == positive) if row.label == positive else None
+    return float(row.answer == positive) if row.holds(positive) else None
 
 
 def _specificity(row: Measurement, positive: str) -> float | None:
-    return float(row.answer != positive) if row.label != positive else None
+    return float(row.answer != positive) if not row.holds(positive) else None
 
 
 def _accuracy(row: Measurement, _: str) -> float | None:
-    return float(row.answer == row.label)
+    return float(row.right)
 
 
 def _calibration_error(row: Measurement, _: str) -> float | None:
     """Of the answer: how sure, less how often right."""
-    return float(row.probabilities[row.answer] - (row.answer == row.label))
+    return float(row.probabilities[row.answer] - row.right)
 
 
 def _set_size(row: Measurement, _: str) -> float | None:
@@ -38,7 +38,11 @@ def _set_size(row: Measurement, _: str) -> float | None:
 
 
 def _coverage(row: Measurement, _: str) -> float | None:
-    return None if row.prediction_set is None else float(row.label in row.prediction_set)
+    return (
+        None
+        if row.prediction_set is None
+        else float(set(row.label.split("+")) <= set(row.prediction_set))
+    )
 
 
 def _refused(row: Measurement, _: str) -> float | None:
@@ -132,7 +136,7 @@ def numbers(rows: Sequence[Measurement], name: str, positive: str) -> Numbers:
         positive: the label that counts as positive.
     """
     if name == "auroc":
-        truth = np.array([row.label == positive for row in rows], bool)
+        truth = np.array([row.holds(positive) for row in rows], bool)
         return Numbers(np.array([row.probabilities[positive] for row in rows], float), truth)
     each = [MEANS[name](row, positive) for row in rows]
     return Numbers(np.array([np.nan if v is None else v for v in each], float))

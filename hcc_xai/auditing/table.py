@@ -27,9 +27,9 @@ class Case:
 
     Attributes:
         path: where it lies.
-        label: what it is.
+        label: what it is; several labels that hold are joined by "+".
         about: column -> what else is known of it.
-        mask: of the lesion, or of a data folder (0, 1 liver, 2 lesion); None without one.
+        mask: of the lesion, or of a data folder (0, 1 organ, 2 target); None without one.
         fold: of a data folder; None without one.
     """
 
@@ -122,7 +122,8 @@ def _from_csv(path: Path, labels: Sequence[str]) -> Table:
     lenient = {plain_name(label): label for label in labels}
     for row in rows:
         place = _find(path.parent, row[columns.file] or "")
-        label = lenient.get(plain_name(row[columns.label] or ""))
+        told = [lenient.get(plain_name(part)) for part in (row[columns.label] or "").split("+")]
+        label = None if None in told else "+".join(map(str, told))
         if place is None:
             wrong["table-missing", ""] += 1
         elif label is None:

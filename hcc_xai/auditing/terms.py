@@ -20,9 +20,9 @@ _METRICS = {
     "hit": {"en": "lesions hit", "es": "lesiones halladas"},
     "false_lesion": {"en": "false lesions", "es": "lesiones falsas"},
     "cam_in_lesion": {"en": "Grad-CAM++ in the lesion", "es": "Grad-CAM++ en la lesión"},
-    "cam_in_liver": {
-        "en": "Grad-CAM++ in the rest of the liver",
-        "es": "Grad-CAM++ en el resto del hígado",
+    "cam_in_organ": {
+        "en": "Grad-CAM++ in the rest of the organ",
+        "es": "Grad-CAM++ en el resto del órgano",
     },
     "cam_in_rest": {
         "en": "Grad-CAM++ elsewhere in the scan",
@@ -33,9 +33,9 @@ _METRICS = {
         "en": "contribution in the lesion",
         "es": "contribución en la lesión",
     },
-    "contribution_in_liver": {
-        "en": "contribution in the rest of the liver",
-        "es": "contribución en el resto del hígado",
+    "contribution_in_organ": {
+        "en": "contribution in the rest of the organ",
+        "es": "contribución en el resto del órgano",
     },
     "contribution_in_rest": {
         "en": "contribution elsewhere in the scan",

@@ -38,8 +38,8 @@ def versus(
         mine, theirs = (numbers(some, name, positive) for some in (rows, others))
         differences[name] = _difference(mine, theirs, draws).to_dict()
     pairs = list(zip(rows, others, strict=True))
-    only_ours = sum(r.answer == r.label != o.answer for r, o in pairs)
-    only_theirs = sum(o.answer == o.label != r.answer for r, o in pairs)
+    only_ours = sum(r.right and not o.right for r, o in pairs)
+    only_theirs = sum(o.right and not r.right for r, o in pairs)
     differ = only_ours + only_theirs
     return {
         "model": other,

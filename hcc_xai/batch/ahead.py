@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.analyzer import Prepared
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.batch.sources import Item
 from hcc_xai.errors import HccXaiError, ImageError, SpacingError
-from hcc_xai.imaging.frame import Frame
-from hcc_xai.imaging.read import Image, Spacing, decode
+from hcc_xai.imaging.read import Spacing, decode
 
 _AHEAD = 24  # pictures read before the network asks for them
 _NEWS = 100  # files that could not be read, after which a batch ends so that there is news
@@ -26,24 +23,20 @@ class Ready:
 
     Attributes:
         item: the file.
-        image: the picture.
-        seen: where it was scanned.
-        input: what the network sees of it, (S, S).
+        picture: what the network sees of it.
         data: the file's bytes, for its other frames; empty where it has none.
         first: whether the file was not opened before.
     """
 
     item: Item
-    image: Image
-    seen: Frame
-    input: NDArray[np.float32]
+    picture: Prepared
     data: bytes
     first: bool
 
     @property
     def frame(self) -> int:
         """Which of the file's frames it is, counted from 0."""
-        return self.image.frame
+        return self.picture.image.frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +75,13 @@ class Reader:
     """Reads the pictures of files, in order, a few of them ahead of who takes them.
 
     Args:
-        analyzer: prepares what its network sees.
+        models: prepare what a network sees.
         items: the files.
         pool: the threads to read on.
         before: what an earlier run did, by the name of a file: frame -> frames of the file.
         every_frame: read every frame of a loop, not only the middle one.
         mm_per_pixel: spacing of every picture; by default each file's own.
+        kind: of every picture; by default what each is taken for.
 
     Attributes:
         done: files that are done: nothing more will come of them.
@@ -96,16 +90,17 @@ class Reader:
 
     def __init__(
         self,
-        analyzer: Analyzer,
+        models: Answerer,
         items: Sequence[Item],
         pool: Executor,
         *,
         before: Mapping[str, Mapping[int, int]],
         every_frame: bool = True,
         mm_per_pixel: Spacing = None,
+        kind: str | None = None,
     ) -> None:
         self.done = self.skipped = 0
-        self._analyzer, self._pool = analyzer, pool
+        self._models, self._pool, self._kind = models, pool, kind
         self._every_frame, self._mm_per_pixel = every_frame, mm_per_pixel
         self._todo = deque[_Task]()
         self._ahead = deque[Future[Ready | Failure]]()
@@ -159,15 +154,15 @@ class Reader:
             image = decode(data, name=item.name, frame=frame, mm_per_pixel=self._mm_per_pixel)
         except (ImageError, SpacingError) as error:
             return Failure(item, frame or 0, error)
-        seen, square = self._analyzer.prepare(image)
+        prepared = self._models.prepare(image, kind=self._kind)
         rest = data if image.frames > 1 else b""
-        return Ready(item, image, seen, square, rest, first=task.frame is None)
+        return Ready(item, prepared, rest, first=task.frame is None)
 
     def _count(self, ready: Ready | Failure) -> None:
         """Of a loop's first frame, the others are put in front; of its last, the file is done."""
         name = ready.item.name
         if isinstance(ready, Ready) and self._every_frame and ready.first:
-            rest = [_Task(ready.item, k, ready.data) for k in range(1, ready.image.frames)]
+            rest = [_Task(ready.item, k, ready.data) for k in range(1, ready.picture.image.frames)]
             self._open[name] = len(rest)
             self._todo.extendleft(reversed(rest))
         elif name in self._open:

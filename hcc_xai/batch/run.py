@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
 
-from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.batch.ahead import Failure, Reader, Ready
 from hcc_xai.batch.sources import Item, Names, find
@@ -38,6 +38,7 @@ class Options:
         accept: let pictures through that the gate stops; they stay marked.
         anonymous: call files by a hash of their path, which may name a patient.
         mm_per_pixel: spacing of every picture, as for `hcc_xai.read`; by default each file's own.
+        kind: of every picture, that a person says it is; by default what each is taken for.
     """
 
     pictures: bool = True
@@ -45,6 +46,7 @@ class Options:
     accept: bool = False
     anonymous: bool = False
     mm_per_pixel: Spacing = None
+    kind: str | None = None
 
 
 @dataclass
@@ -78,7 +80,7 @@ class Progress:
 
 
 def run(
-    analyzer: Analyzer,
+    models: Answerer,
     sources: Sequence[str | Path],
     out: str | Path,
     *,
@@ -91,10 +93,10 @@ def run(
 
     Writes `answers.jsonl` (one line a picture, see `tables.Row`), `table.csv` and `table.parquet`
     (a row a lesion, or a picture without one), and overlays and masks under `pictures/`. What an
-    earlier run with the same network wrote whole is not done again.
+    earlier run with the same networks wrote whole is not done again.
 
     Args:
-        analyzer: answers the pictures.
+        models: answer the pictures: one bundle, or several behind a router.
         sources: paths of files, folders and ZIP archives.
         out: folder to write into; it is made where there is none.
         options: what is read and written; all of it by default.
@@ -106,7 +108,7 @@ def run(
         What was done, counted.
 
     Raises:
-        ArgumentError: there is no file at all.
+        ArgumentError: there is no file at all, or no bundle of the kind that is asked for.
         OSError: the folder cannot be written into.
     """
     out = Path(out)
@@ -114,21 +116,24 @@ def run(
     items = list(find(sources))
     if not items:
         raise ArgumentError("batch-nothing", "there is no file in what was given")
+    asked = options or Options()
+    if asked.kind is not None:
+        models.of(asked.kind)
     now, start = Progress(files=len(items)), time.monotonic()
 
     def tell() -> None:
         now.seconds = time.monotonic() - start
         progress(now)
 
-    work = _Run(analyzer, out, options or Options(), items, keep)
+    work = _Run(models, out, asked, items, keep)
     work.answer_all(now, tell, stop)
     tables(out)
     tell()
     return now
 
 
-def _done_before(out: Path, model: str) -> dict[str, dict[int, int]]:
-    """What this model has done already: key of a file -> frame -> frames of the file.
+def _done_before(out: Path, names: Sequence[str]) -> dict[str, dict[int, int]]:
+    """What models of these names have done already: key of a file -> frame -> frames of the file.
 
     A last line that a kill tore is cut off, and pictures that it left half-written are removed.
     Lines of errors and of other models are dropped, as they are done anew.
@@ -140,7 +145,7 @@ def _done_before(out: Path, model: str) -> dict[str, dict[int, int]]:
     done: dict[str, dict[int, int]] = {}
     lines = []
     for row in read_rows(out):
-        if row.get("model") == model:
+        if row.get("model") in names:
             done.setdefault(row["key"], {})[row["frame"]] = row["frames"]
             lines.append(json_line(row))
     write_whole(out / ANSWERS, "".join(lines).encode())
@@ -152,19 +157,19 @@ class _Run:
 
     def __init__(
         self,
-        analyzer: Analyzer,
+        models: Answerer,
         out: Path,
         options: Options,
         items: Sequence[Item],
         keep: Callable[[Item, Analysis], None],
     ) -> None:
-        self.analyzer, self.out, self.options = analyzer, out, options
+        self.models, self.out, self.options = models, out, options
         self.items, self.keep = items, keep
         self.names = Names(items, anonymous=options.anonymous)
 
     def answer_all(self, now: Progress, tell: Callable[[], None], stop: Callable[[], bool]) -> None:
         """Answer batch after batch; while one is in the network, the one before is written."""
-        done = _done_before(self.out, self.analyzer.name)
+        done = _done_before(self.out, self.models.names if (self.out / ANSWERS).is_file() else ())
         path = self.out / ANSWERS
         with ThreadPoolExecutor(2) as pool, path.open("a", encoding="utf-8") as file:
             reader = self._reader(pool, done)
@@ -191,19 +196,18 @@ class _Run:
 
     def _reader(self, pool: Executor, done: Mapping[str, Mapping[int, int]]) -> Reader:
         return Reader(
-            self.analyzer,
+            self.models,
             self.items,
             pool,
             before={item.name: done.get(self.names.key(item), {}) for item in self.items},
             every_frame=self.options.every_frame,
             mm_per_pixel=self.options.mm_per_pixel,
+            kind=self.options.kind,
         )
 
     def answer(self, batch: Sequence[Ready]) -> tuple[Analysis, ...]:
-        """The answers to some pictures, by one forward."""
-        images, frames = [r.image for r in batch], [r.seen for r in batch]
-        inputs = [r.input for r in batch]
-        return self.analyzer.analyze_prepared(images, frames, inputs, accept=self.options.accept)
+        """The answers to some pictures, by one forward a kind."""
+        return self.models.answer([r.picture for r in batch], accept=self.options.accept)
 
     def failure(self, failure: Failure) -> Row:
         """The row of a file that could not be read."""

@@ -46,6 +46,7 @@ def _train_without(
     from tqdm import tqdm
 
     from hcc_xai.dataset.folder import image_path, leave_out
+    from hcc_xai.evaluation.source import KEY, source_at
     from hcc_xai.training.loop import train as trained
     from hcc_xai.training.make_bundle import BUNDLE_NAMES, make_bundle
 
@@ -82,6 +83,7 @@ def _train_without(
             "pretrained": options.pretrained.name if options.pretrained else None,
             "pretrained_on": options.pretrained_on,
             "chosen_on": options.chosen_on,
+            **({KEY: source_at(options.source)} if options.source else {}),
         },
         licence=options.licence,
         examples=[image_path(options.data, r.name) for r in mine[::25]],
@@ -100,6 +102,7 @@ def _network(options: Namespace) -> NetworkConfig:
         trunk=options.trunk,
         size=options.size or kind.size,
         channels=options.channels,
+        deep=options.deep,
         labels=labels,
         absent=kind.absent if kind.absent in labels else None,
         decoder=options.decoder,
@@ -282,7 +285,7 @@ def finish(options: Namespace) -> int:
 
 def bench(options: Namespace) -> int:
     """Milliseconds per image."""
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
     from hcc_xai.evaluation.speed import as_text
     from hcc_xai.evaluation.speed import bench as benched
 

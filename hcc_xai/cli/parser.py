@@ -42,12 +42,17 @@ def _model(one: ArgumentParser) -> None:
     one.add_argument(
         "--model",
         metavar="BUNDLE",
-        help="folder, or owner/name[@revision] on the Hub (weights/liver-us)",
+        help="folder, or owner/name[@revision] on the Hub (all that ship, by what a picture shows)",
     )
+
+
+def _kind(one: ArgumentParser) -> None:
+    one.add_argument("--kind", help="what the picture is, where the router takes it for another")
 
 
 def _analyze(one: ArgumentParser) -> None:
     _model(one)
+    _kind(one)
     one.add_argument("files", nargs="+", metavar="FILE")
     one.add_argument("--out", type=Path, help="folder for overlay, masks and JSON")
     one.add_argument("--frame", type=int, help="of a file with several; the middle one by default")
@@ -65,6 +70,7 @@ def _analyze(one: ArgumentParser) -> None:
 
 def _explain(one: ArgumentParser) -> None:
     _model(one)
+    _kind(one)
     one.add_argument("file", metavar="FILE")
     one.add_argument("--method", default="grad-cam++")
     one.add_argument("--label")
@@ -84,6 +90,10 @@ def _explain(one: ArgumentParser) -> None:
     one.add_argument("--seed", type=int, default=0, help="of the methods that draw at random (0)")
     one.add_argument("--frame", type=int)
     one.add_argument("--out", type=Path, default=Path("."))
+
+
+def _kinds(one: ArgumentParser) -> None:
+    one.add_argument("--language", choices=("en", "es"), default="en")
 
 
 def _audit(one: ArgumentParser) -> None:
@@ -113,6 +123,9 @@ def _train(one: ArgumentParser) -> None:
     )
     one.add_argument(
         "--without", action="append", metavar="FRAME", help="leave this frame size out (repeatable)"
+    )
+    one.add_argument(
+        "--source", type=Path, metavar="JSON", help="whose data it is and its terms, for the card"
     )
     one.add_argument("--pretrained-on", metavar="WORDS", help="data and terms, for the card")
     one.add_argument(
@@ -152,6 +165,9 @@ def _network(one: ArgumentParser) -> None:
     one.add_argument("--kind", default="liver-ultrasound", help="of picture (liver-ultrasound)")
     one.add_argument("--size", type=int, help="of the input, in pixels (what the kind says)")
     one.add_argument("--channels", type=int, default=96)
+    one.add_argument(
+        "--deep", type=int, default=0, help="more channels, from the trunk's deepest level"
+    )
     one.add_argument("--decoder", default="full", help="or separable")
 
 
@@ -221,6 +237,7 @@ COMMANDS: dict[str, Command] = {
         _analyze,
         use.analyze,
     ),
+    "kinds": Command("the kinds of picture that are known", _kinds, use.kinds),
     "explain": Command("one map of one picture by a named method", _explain, use.explain),
     "train": Command(
         "train on a data folder; goes on where a killed run stopped", _train, develop.train

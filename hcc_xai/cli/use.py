@@ -13,7 +13,7 @@ from hcc_xai.cli.console import bar, complain, note, one_line
 from hcc_xai.errors import ArgumentError, ImageError, SpacingError
 
 if TYPE_CHECKING:
-    from hcc_xai.analysis.analyzer import Analyzer
+    from hcc_xai.analysis.models import Answerer
     from hcc_xai.analysis.result import Analysis
     from hcc_xai.batch.run import Options, Progress
     from hcc_xai.explain.methods import Explanation
@@ -21,21 +21,25 @@ if TYPE_CHECKING:
 
 def analyze(options: Namespace) -> int:
     """Masks, grades, maps and JSON of pictures; of a folder or ZIP, a table as well."""
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
 
-    analyzer = load(options.model)
+    models = load(options.model)
     if any(os.path.isdir(file) or zipfile.is_zipfile(file) for file in options.files):
-        return _analyze_many(options, analyzer)
+        return _analyze_many(options, models)
     used: set[str] = set()
-    whole = [_analyze_one(file, options, analyzer, used) for file in options.files]
+    whole = [_analyze_one(file, options, models, used) for file in options.files]
     return int(not all(whole))
 
 
-def _analyze_one(file: str, options: Namespace, analyzer: Analyzer, used: set[str]) -> bool:
+def _analyze_one(file: str, options: Namespace, models: Answerer, used: set[str]) -> bool:
     """Answer a file and say so; whether it could be read and the gate let it pass."""
     try:
-        answer = analyzer.analyze(
-            file, frame=options.frame, mm_per_pixel=options.mm_per_pixel, accept=options.accept
+        answer = models.analyze(
+            file,
+            kind=options.kind,
+            frame=options.frame,
+            mm_per_pixel=options.mm_per_pixel,
+            accept=options.accept,
         )
     except (ImageError, SpacingError) as error:
         complain(file, error)
@@ -62,7 +66,7 @@ def _stem(source: str, used: set[str]) -> str:
     return stem
 
 
-def _analyze_many(options: Namespace, analyzer: Analyzer) -> int:
+def _analyze_many(options: Namespace, models: Answerer) -> int:
     from hcc_xai.batch.run import Options
     from hcc_xai.batch.tables import TABLE, pack, read_rows
 
@@ -76,8 +80,9 @@ def _analyze_many(options: Namespace, analyzer: Analyzer) -> int:
         accept=options.accept,
         anonymous=options.anonymous,
         mm_per_pixel=options.mm_per_pixel,
+        kind=options.kind,
     )
-    done = _run(analyzer, options.files, options.out, asked)
+    done = _run(models, options.files, options.out, asked)
     for row in read_rows(options.out):
         if "error" in row:
             complain(row["file"], row["error"])
@@ -91,7 +96,7 @@ def _analyze_many(options: Namespace, analyzer: Analyzer) -> int:
     return int(done.failed + done.stopped > 0)
 
 
-def _run(analyzer: Analyzer, files: list[str], out: Path, asked: Options) -> Progress:
+def _run(models: Answerer, files: list[str], out: Path, asked: Options) -> Progress:
     """Answer many files, with a bar."""
     from tqdm import tqdm
 
@@ -103,42 +108,54 @@ def _run(analyzer: Analyzer, files: list[str], out: Path, asked: Options) -> Pro
             drawn.total = now.files
             drawn.update(now.done - drawn.n)
 
-        return run(analyzer, files, out, options=asked, progress=advance)
+        return run(models, files, out, options=asked, progress=advance)
+
+
+def kinds(options: Namespace) -> int:
+    """The kinds of picture that are known, and the bundle that answers about each."""
+    from hcc_xai.kinds.known import KINDS
+    from hcc_xai.model.bundle import shipped_bundles
+
+    bundles = shipped_bundles()
+    for name, kind in KINDS.items():
+        answers = bundles[name].name if name in bundles else "no bundle"
+        print(f"{name}: {kind.nouns['picture'][options.language]}; {answers}")
+    return 0
 
 
 def explain(options: Namespace) -> int:
     """One map of one picture by a named method, or why a place of it is outlined."""
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
     from hcc_xai.explain.methods import method_named
 
     method_named(options.method)
-    analyzer = load(options.model)
+    models = load(options.model)
     try:
-        answer = analyzer.analyze(options.file, frame=options.frame)
+        answer = models.analyze(options.file, kind=options.kind, frame=options.frame)
     except ImageError as error:
         complain(options.file, error)
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
     stem = Path(answer.image.source).stem
     if options.layers:
-        _write_layers(options, analyzer, answer, f"{stem}_layers_{options.label or answer.label}")
+        _write_layers(options, models, answer, f"{stem}_layers_{options.label or answer.label}")
     elif options.point:
-        place = analyzer.explain_outline(answer, tuple(options.point), layer=options.layer)
+        place = models.explain_outline(answer, tuple(options.point), layer=options.layer)
         print(place.sentence())
         _write(answer, place, f"{stem}_outline", options.out)
     else:
-        one = _by_method(options, analyzer, answer)
+        one = _by_method(options, models, answer)
         if one.score is not None:
             print(f"insertion less deletion {one.score:.2f} (a random map reaches 0)")
         _write(answer, one, f"{stem}_{one.method.replace('+', 'p')}_{one.label}", options.out)
     return 0 if answer.accepted else 1
 
 
-def _by_method(options: Namespace, analyzer: Analyzer, answer: Analysis) -> Explanation:
+def _by_method(options: Namespace, models: Answerer, answer: Analysis) -> Explanation:
     from hcc_xai.explain.methods import METHODS
 
     with bar(100, "%", quiet=METHODS[options.method].seconds_hint < 1) as advance:
-        return analyzer.explain(
+        return models.explain(
             answer,
             options.method,
             label=options.label,
@@ -150,11 +167,11 @@ def _by_method(options: Namespace, analyzer: Analyzer, answer: Analysis) -> Expl
         )
 
 
-def _write_layers(options: Namespace, analyzer: Analyzer, answer: Analysis, stem: str) -> None:
+def _write_layers(options: Namespace, models: Answerer, answer: Analysis, stem: str) -> None:
     """Write a moving picture of all layers, as GIF and WebP."""
     from hcc_xai.analysis.animation import animate
 
-    moving = animate(analyzer, answer, label=options.label)
+    moving = animate(models.of(answer.kind), answer, label=options.label)
     for ending, content in (("gif", moving.gif()), ("webp", moving.webp())):
         (options.out / f"{stem}.{ending}").write_bytes(content)
     print(options.out / f"{stem}.webp")
@@ -177,7 +194,7 @@ def _write(answer: Analysis, explanation: Explanation, stem: str, out: Path) -> 
 
 def audit(options: Namespace) -> int:
     """May this model be used, and for whom? A document, and its numbers as JSON."""
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
     from hcc_xai.auditing.audit import audit as audited
     from hcc_xai.auditing.table import read_table
     from hcc_xai.auditing.terms import worst_said

@@ -45,28 +45,28 @@ def frame_baseline(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> 
     share scanned, out of fold.
 
     Args:
-        rows: N pictures; each has a label, a fold, and what `frame_features` gives.
+        rows: N pictures; each has a label (of several joined by "+", the first counts), a fold,
+            and what `frame_features` gives.
         labels: K of them, in the order of the columns.
 
     Returns:
-        (N, K) float64, or None where a fold is all there is, or the others lack a class.
+        (N, K) float64, or None where a fold is all there is, or the others hold one class alone.
     """
     from sklearn.ensemble import GradientBoostingClassifier
 
     features = np.array([[r[k] for k in FRAME] for r in rows], np.float64)
     truth, folds = (
-        np.array([labels.index(r["label"]) for r in rows]),
+        np.array([labels.index(r["label"].split("+")[0]) for r in rows]),
         np.array([r["fold"] for r in rows]),
     )
     chances = np.zeros((len(rows), len(labels)))
     for fold in np.unique(folds):
         fitted = folds != fold
-        if len(set(truth[fitted])) < len(labels):
+        if len(set(truth[fitted])) < 2:
             return None
         model = GradientBoostingClassifier(
             n_estimators=80, max_depth=3, subsample=0.8, random_state=0
         )
-        chances[~fitted] = model.fit(features[fitted], truth[fitted]).predict_proba(
-            features[~fitted]
-        )
+        model.fit(features[fitted], truth[fitted])
+        chances[np.ix_(~fitted, model.classes_)] = model.predict_proba(features[~fitted])
     return chances

@@ -13,7 +13,7 @@ from pathlib import Path
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation.source import Source, source_of
 from hcc_xai.evaluation.summary import Summary
-from hcc_xai.evaluation.tables import interval, table_markdown
+from hcc_xai.evaluation.tables import interval, table_markdown, words_of
 from hcc_xai.files import write_whole
 from hcc_xai.model.bundle import CARD, FIGURES, SHA_KEY, Bundle, load_bundle
 
@@ -75,11 +75,12 @@ def put_section(text: str, name: str, section: str) -> str:
 
 
 def _front_matter(bundle: Bundle, source: Source) -> str:
+    masks = bundle.config.network.masks
     lines = [
         "---",
         f"license: {bundle.config.licence}",
         "library_name: hcc-xai",
-        "pipeline_tag: image-segmentation",
+        f"pipeline_tag: image-{'segmentation' if masks else 'classification'}",
         "language:",
         "- en",
         "- es",
@@ -89,7 +90,7 @@ def _front_matter(bundle: Bundle, source: Source) -> str:
         "metrics:",
         "- accuracy",
         "- roc_auc",
-        "- dice",
+        *(["- dice"] if masks else []),
         "---",
     ]
     return "\n".join(lines)
@@ -100,11 +101,13 @@ def _what(bundle: Bundle, source: Source, summary: Summary) -> str:
     titles = ", ".join(f"`{k}` ({config.titles[k]['en']})" for k in network.labels)
     meaning = f"{source.labels} " if source.labels else ""
     size = (bundle.path / "model.safetensors").stat().st_size / 2**20
+    deep = f", and {network.deep} from the trunk's deepest level" if network.deep else ""
     return f"""# {config.name}
 
-From one B-mode ultrasound image of the liver, in one forward pass: outlines of liver and lesion, a
-grade ({titles}), and for every grade two heatmaps (Grad-CAM++, and the exact contribution of every
-place to the logit).
+From one {summary.roles.words()["picture"]}, in one forward pass: {_gives(bundle, summary)}, and for
+every label two heatmaps (Grad-CAM++, and the exact contribution of every place to the logit).
+
+Labels: {titles}.
 
 {meaning}**It is not a medical device** and must
 not be used for diagnosis.
@@ -112,8 +115,8 @@ not be used for diagnosis.
 | | |
 | --- | --- |
 | trunk | {network.trunk} |
-| map and heads | {network.channels} channels at a quarter of the input; linear heads |
-| input | the scanned sector, grey, {network.size} x {network.size}, gain and contrast evened out |
+| map and heads | {network.channels} channels at a quarter of the input{deep}; linear heads |
+| input | the field that the patient fills, grey, {network.size} x {network.size}, evened out |
 | file | {size:.1f} MiB, safetensors, sha256 `{bundle.weights_sha256[:16]}` |
 | trained on | {config.training.get("images", summary.n)} images |
 | evaluated on | {_classes(summary)} |
@@ -121,9 +124,18 @@ not be used for diagnosis.
 ```python
 from hcc_xai import load
 
-answer = load("path/to/this/folder").analyze("scan.png")
+answer = load("path/to/this/folder").analyze("picture.png")
 print(answer.headline(), answer.probabilities)
 ```"""
+
+
+def _gives(bundle: Bundle, summary: Summary) -> str:
+    """What an answer holds, in words."""
+    words = summary.roles.words()
+    names = {bundle.config.organ: words["organ"], bundle.config.network.target: words["target"]}
+    masks = [names.get(mask, mask) for mask in bundle.config.network.masks]
+    grades = "the labels that hold" if summary.roles.multiple else "a grade"
+    return f"outlines of {' and '.join(masks)}, {grades}" if masks else grades
 
 
 def _classes(summary: Summary) -> str:
@@ -173,43 +185,62 @@ those networks, not of the one that ships, which saw all images. Intervals are 9
 
 def _warning(source: Source, summary: Summary) -> str:
     """What the frame alone reaches, beside the network; nothing where that was not measured."""
-    if not {"frame_auroc", "auroc"} <= set(summary.figures):
-        return ""
-    names = ("frame_auroc", "size_auroc", "auroc", "auroc_within", "size_auroc_within")
-    frame, size, network, within, size_within = (interval(summary.figures[k]) for k in names)
-    return f"""
-**Beware of the figures over all frame sizes.** {source.scanner}: size,
-brightness and sharpness of the frame alone tell malignant from benign with an AUROC of
-{frame}, and the size of the lesion alone with {size}.
-The network reaches {network} over all, and {within} when only
-images of one frame size are compared (size alone: {size_within}). The last
-comparison is the one to judge it by.
-
-![ROC, lesion Dice, evidence, free response, behaviour, frame sizes]({FIGURES})
-"""
+    figures, words = summary.figures, words_of(summary)
+    shown = f"![how the classes are told apart, outlines, evidence, behaviour]({FIGURES})\n"
+    if not {"frame_auroc", "auroc"} <= set(figures):
+        return f"\n{shown}"
+    size = size_within = ""
+    if "size_auroc" in figures:
+        size = (
+            f", and the size of {words['the_target']} alone with {interval(figures['size_auroc'])}"
+        )
+        size_within = f" (size alone: {interval(figures['size_auroc_within'])})"
+    frame, network, within = (
+        interval(figures[k]) for k in ("frame_auroc", "auroc", "auroc_within")
+    )
+    beware = (
+        f"{source.scanner}: size, brightness and sharpness of the frame alone tell "
+        f"{words['pair'].replace('against', 'from')} with an AUROC of {frame}{size}. The network "
+        f"reaches {network}"
+    )
+    if len(summary.strata) > 1:
+        beware = (
+            f"**Beware of the figures over all {words['strata']}.** {beware} over all, and "
+            f"{within} when only images of one {words['stratum']} are compared{size_within}. The "
+            "last comparison is the one to judge it by."
+        )
+    else:
+        beware = f"{beware}."
+    return f"\n{beware}\n\n{shown}"
 
 
 def _limits(source: Source, summary: Summary) -> str:
     small = summary.figures.get("lesion_dice_quartile_1")
-    false = summary.figures.get("false_lesion_normal")
+    false = summary.figures.get("false_lesion_absent")
+    words = words_of(summary)
+    place = words["the_target"] if summary.roles.target else "a place"
     elsewhere = "" if summary.left_out else " Nothing here says how it does on another scanner."
     lines = [source.scanners + elsewhere]
     if small and small.value is not None:
         largest = interval(summary.figures["lesion_dice_quartile_4"])
         lines.append(
-            f"Outlines depend on the lesion's size: Dice {interval(small)} in the smallest "
-            f"quarter, {largest} in the largest."
+            f"Outlines depend on the size of {words['the_target']}: Dice {interval(small)} in the "
+            f"smallest quarter, {largest} in the largest."
         )
     if false and false.value is not None:
-        lines.append(f"Lesions are made up in {interval(false)} of normal images (share).")
+        lines.append(
+            f"{words['targets'].capitalize()} are made up in {interval(false)} of "
+            f"{words['absent']} images (share)."
+        )
     lines += [
         "Near-duplicates share a fold as far as the index knows them; `python -m hcc_xai data` "
         "looks for more.",
         *filter(None, [source.patients]),
         "Probabilities are raw unless the bundle holds a calibration; see Confidence.",
-        "Nothing stops a picture that is no liver ultrasound, unless the bundle holds a gate.",
-        "A heatmap in the lesion does not prove that the lesion was used, as features see beyond "
-        "their place: read the rows under Behaviour too.",
+        f"Nothing in the bundle stops a picture that is not {words['a_picture']}, unless it holds "
+        "a gate; the router that ships beside it does (`weights/router`).",
+        f"A heatmap on {place} does not prove that it was used, as features see "
+        "beyond their place: read the rows under Behaviour too.",
     ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 

@@ -1,5 +1,6 @@
-"""Pictures that were changed, to see what the network does then: the scan emptied, the lesion
-painted over, or another scanner's look around it."""
+"""Pictures that were changed, to see what the network does then: the field emptied, what is tested
+painted over, or another scanner's look around it. What is tested is the target; for a bundle
+without one, the strongest evidence."""
 
 from __future__ import annotations
 
@@ -9,13 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hcc_xai.analysis.evidence import mask_sector, strongest
 from hcc_xai.analysis.result import Analysis
-from hcc_xai.dataset.folder import TARGET, Record, image_path
-from hcc_xai.imaging.frame import Frame, find_sector
+from hcc_xai.dataset.folder import ORGAN, TARGET, Record, image_path
+from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.painting import Look, hidden_and_elsewhere, look_of, with_look
 from hcc_xai.imaging.read import read
+from hcc_xai.kinds.known import kind_named
+from hcc_xai.model.network import STRIDE
 
 Looks = Mapping[str, Sequence[Look]]
+Mask = NDArray[np.bool_]
 
 
 def bare(answer: Analysis) -> NDArray[np.float32]:
@@ -26,7 +31,7 @@ def bare(answer: Analysis) -> NDArray[np.float32]:
 
 
 def gather_looks(
-    records: Sequence[Record], data: str | Path, size: int, *, each: int = 6
+    records: Sequence[Record], data: str | Path, size: int, *, kind: str, each: int = 6
 ) -> dict[str, list[Look]]:
     """Looks of a few pictures of every frame size, chosen by a fixed seed.
 
@@ -34,6 +39,7 @@ def gather_looks(
         records: the images.
         data: the data folder.
         size: side of the network's input, in pixels.
+        kind: of the pictures, a name in `KINDS`.
         each: pictures of each frame size, at most.
 
     Returns:
@@ -45,51 +51,73 @@ def gather_looks(
         chosen = np.random.default_rng(0).permutation(len(mine))[:each]
         for record in (mine[int(i)] for i in chosen):
             image = read(image_path(data, record.name))
-            frame = Frame.around(find_sector(image.pixels), size=size)
+            frame = Frame.around(kind_named(kind).find_field(image.pixels), size=size)
             looks.setdefault(stratum, []).append(look_of(frame.to_network(image.grey)))
     return looks
 
 
 def other_looks(
-    answer: Analysis, truth: NDArray[np.uint8], record: Record, looks: Looks
+    answer: Analysis, tested: Mask, record: Record, looks: Looks
 ) -> list[NDArray[np.float32]]:
-    """Network inputs in which all but the true lesion and a ring around it has another scanner's
+    """Network inputs in which all but what is tested and a ring around it has another scanner's
     look.
 
     Args:
         answer: of the image.
-        truth: (H, W) of 0, 1 liver, 2 lesion.
+        tested: (S, S), see `part_tested`.
         record: of the image.
         looks: frame size -> looks of its scanners.
 
     Returns:
-        Three, each (S, S), or none where there is no lesion or no other scanner.
+        Three, each (S, S), or none where there is nothing to test or no other scanner.
     """
-    lesion = answer.frame.shrink_mask(truth == TARGET)
-    lesion &= answer.frame.network_sector
     others = [look for s, some in sorted(looks.items()) if s != record.stratum for look in some]
-    if not lesion.any() or not others:
+    if not tested.any() or not others:
         return []
     grey = answer.frame.to_network(answer.image.grey)
     chosen = np.random.default_rng(sum(record.name.encode())).permutation(len(others))[:3]
-    return [with_look(grey, lesion, others[int(i)]) for i in chosen]
+    return [with_look(grey, tested, others[int(i)]) for i in chosen]
 
 
-def painted(answer: Analysis, truth: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Network inputs with the true lesion painted over ("hidden"), and with as much of the true
-    liver painted over elsewhere ("elsewhere"); without those that cannot be made.
+def part_tested(answer: Analysis, truth: NDArray[np.uint8], record: Record) -> Mask:
+    """What is hidden to test an answer, in the network's square: the true target (the box around
+    it, where only that is known); for a bundle without a target, the strongest evidence for the
+    true label.
 
     Args:
         answer: of the image.
-        truth: (H, W) of 0, 1 liver, 2 lesion.
+        truth: (H, W) of 0, 1 organ, 2 target.
+        record: of the image.
+
+    Returns:
+        (S, S), nowhere where there is nothing to test.
+    """
+    if answer.target is not None:
+        return answer.frame.shrink_mask(truth == TARGET) & answer.frame.network_sector
+    grid = answer.grid(record.labels[0], "contribution")
+    cells = strongest(grid, mask_sector(answer.frame))
+    return np.kron(cells, np.ones((STRIDE, STRIDE), bool)) & answer.frame.network_sector
+
+
+def painted(
+    answer: Analysis, tested: Mask, truth: NDArray[np.uint8]
+) -> dict[str, NDArray[np.float32]]:
+    """Network inputs with what is tested painted over ("hidden"), and with as much of the true
+    organ (of the field, where no organ is outlined) painted over elsewhere ("elsewhere"); without
+    those that cannot be made.
+
+    Args:
+        answer: of the image.
+        tested: (S, S), see `part_tested`.
+        truth: (H, W) of 0, 1 organ, 2 target.
 
     Returns:
         Name -> (S, S).
     """
-    frame = answer.frame
-    lesion = frame.shrink_mask(truth == TARGET)
-    liver = frame.shrink_mask(truth > 0) & ~lesion & frame.network_sector
-    lesion &= frame.network_sector
-    if not lesion.any():
+    if not tested.any():
         return {}
-    return hidden_and_elsewhere(frame.to_network(answer.image.grey), lesion, liver)
+    frame = answer.frame
+    room = frame.network_sector & ~tested
+    if (truth == ORGAN).any():
+        room &= frame.shrink_mask(truth > 0)
+    return hidden_and_elsewhere(frame.to_network(answer.image.grey), tested, room)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hcc_xai import stats
+from hcc_xai.evaluation.roles import LIVER_ROLES, Roles
 from hcc_xai.evaluation.row_type import JudgedRow
 from hcc_xai.stats import Figure, Floats
 
@@ -20,15 +21,20 @@ class Columns:
     Attributes:
         rows: N of them.
         weights: (R, N) float64, how often each image is drawn in each resample.
+        roles: what labels and masks are.
         labels: names of the K grades.
-        truth, answers, strata: (N,) names.
+        truth, answers, strata: (N,) names; a truth of several labels is joined by "+".
+        holds: (N, K) bool, whether a label is true.
+        right: (N,) bool, whether the answer is true.
         chances: (N, K) float64, raw probabilities.
-        index: (N,) int, the true label's place among the labels.
+        index: (N,) int, the (first) true label's place among the labels.
         figures: name -> figure.
     """
 
-    def __init__(self, rows: Sequence[JudgedRow], weights: Floats) -> None:
-        self.rows, self.weights = rows, weights
+    def __init__(
+        self, rows: Sequence[JudgedRow], weights: Floats, roles: Roles = LIVER_ROLES
+    ) -> None:
+        self.rows, self.weights, self.roles = rows, weights, roles
         self.labels = tuple(rows[0]["probabilities"])
         self.truth = np.array([r["label"] for r in rows])
         self.answers = np.array([r["answer"] for r in rows])
@@ -36,12 +42,21 @@ class Columns:
         self.chances = np.array(
             [[r["probabilities"][k] for k in self.labels] for r in rows], np.float64
         )
-        self.index = np.array([self.labels.index(t) for t in self.truth])
+        named = [t.split("+") for t in self.truth.tolist()]
+        self.index = np.array([self.labels.index(some[0]) for some in named])
+        self.holds = np.array([[label in some for label in self.labels] for some in named])
+        said = [self.labels.index(a) for a in self.answers.tolist()]
+        self.right = self.holds[np.arange(len(rows)), said]
         self.figures: dict[str, Figure] = {}
 
     @property
+    def n(self) -> int:
+        """How many images there are."""
+        return len(self.rows)
+
+    @property
     def true_chances(self) -> Floats:
-        """The probability of the true label, (N,)."""
+        """The probability of the (first) true label, (N,)."""
         chances: Floats = self.chances[np.arange(len(self.rows)), self.index]
         return chances
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from hcc_xai import stats
 from hcc_xai.model import calibration
@@ -25,15 +26,29 @@ class Answers:
 
     Attributes:
         logits: (N, K) float64.
-        truth: (N,) int, index of the true label.
+        holds: (N, K) bool, which labels are true.
         folds: (N,) int.
         strata: (N,) names of the frame sizes.
+        multiple: whether several labels may hold at once.
     """
 
     logits: Floats
-    truth: NDArray[np.int64]
+    holds: Mask
     folds: NDArray[np.int64]
     strata: NDArray[np.str_]
+    multiple: bool = False
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """As `calibration.fit` takes it: the true label's index, (N,), or, where several may hold,
+        (N, K) of 0 and 1."""
+        return self.holds.astype(np.int64) if self.multiple else self.holds.argmax(1)
+
+    @property
+    def raw(self) -> Floats:
+        """Probabilities as the network gives them, (N, K)."""
+        chances: Floats = (expit if self.multiple else stats.softmax)(self.logits)
+        return chances
 
 
 @dataclass(frozen=True)
@@ -42,8 +57,9 @@ class Scores:
 
     Attributes:
         ece: expected calibration error over ten equal-mass bins, 0 to 1.
-        brier: Brier score, 0 to 2.
-        log_loss: mean negative log probability of the true label.
+        brier: Brier score, 0 to 2; where several labels may hold, summed over all of them.
+        log_loss: mean negative log probability of what is true, of all labels where several may
+            hold.
         bins: [mean confidence, share right, images] of each of the ten bins.
         ece_if_perfect: what a perfectly calibrated model would score in `ece`, at this n.
     """
@@ -109,7 +125,7 @@ def measure(answers: Answers, bundle: Bundle, *, alpha: float) -> Confidence:
         bundle: the one that ships.
         alpha: share that a prediction set may miss.
     """
-    labels, truth = bundle.config.network.labels, answers.truth
+    labels, truth, n = bundle.config.network.labels, answers.truth, len(answers.folds)
     chances = np.zeros_like(answers.logits)
     held = np.zeros(chances.shape, bool)  # whether a label is in the image's set
     for fold in np.unique(answers.folds):
@@ -117,38 +133,44 @@ def measure(answers: Answers, bundle: Bundle, *, alpha: float) -> Confidence:
         others = calibration.fit(answers.logits[~mine], truth[~mine], labels, alpha=alpha)
         chances[mine] = others.probabilities(answers.logits[mine])
         held[mine] = chances[mine] >= np.array(others.limits)
-    covered = np.take_along_axis(held, truth[:, None], 1)[:, 0]
+    covered = np.asarray((held | ~answers.holds).all(1), bool)
     return Confidence(
-        raw=_scores(stats.softmax(answers.logits), truth),
-        calibrated=_scores(chances, truth),
-        right=_right(chances, held, truth, bundle.config.bands),
-        coverage={label: _share(covered, truth == i) for i, label in enumerate(labels)},
+        raw=_scores(answers.raw, answers),
+        calibrated=_scores(chances, answers),
+        right=_right(chances, held, answers.holds, bundle.config.bands),
+        coverage={label: _share(held[:, i], answers.holds[:, i]) for i, label in enumerate(labels)},
         coverage_at={
             str(stratum): _share(covered, answers.strata == stratum)
             for stratum in np.unique(answers.strata)
         },
-        set_size=resampled(lambda i: float(held[i].sum(1).mean()), len(truth)),
-        empty_sets=_share(held.sum(1) == 0, np.ones(len(truth), bool)),
+        set_size=resampled(lambda i: float(held[i].sum(1).mean()), n),
+        empty_sets=_share(held.sum(1) == 0, np.ones(n, bool)),
     )
 
 
-def _scores(chances: Floats, truth: NDArray[np.int64]) -> Scores:
-    top, right = chances.max(1), chances.argmax(1) == truth
-    n = len(truth)
+def _scores(chances: Floats, answers: Answers) -> Scores:
+    top, right, n = chances.max(1), _right_ones(chances, answers.holds), len(chances)
+    distance = ((chances - answers.holds) ** 2).sum(1)
+    lost = -np.log(np.maximum(np.where(answers.holds, chances, 1 - chances), 1e-12))
+    told = lost if answers.multiple else np.where(answers.holds, lost, 0)
     return Scores(
         ece=resampled(lambda i: stats.ece(top[i], right[i]), n),
-        brier=resampled(lambda i: stats.brier(chances[i], truth[i]), n),
-        log_loss=resampled(lambda i: stats.log_loss(chances[i], truth[i]), n),
+        brier=resampled(lambda i: float(distance[i].mean()), n),
+        log_loss=resampled(lambda i: float(told[i].sum(1).mean()), n),
         bins=stats.reliability(top, right).round(3).tolist(),
         ece_if_perfect=stats.ece_if_perfect(top),
     )
 
 
-def _right(
-    chances: Floats, held: Mask, truth: NDArray[np.int64], limits: dict[str, float]
-) -> dict[str, Figure]:
+def _right_ones(chances: Floats, holds: Mask) -> Mask:
+    """Whether the most probable label is true. (N, K) each -> (N,)."""
+    right: Mask = holds[np.arange(len(holds)), chances.argmax(1)]
+    return right
+
+
+def _right(chances: Floats, held: Mask, holds: Mask, limits: dict[str, float]) -> dict[str, Figure]:
     """How often each band was right; green also needs a single grade in the set."""
-    top, right = chances.max(1), chances.argmax(1) == truth
+    top, right = chances.max(1), _right_ones(chances, holds)
     green = (top > limits["green"]) & (held.sum(1) <= 1)
     amber = (top >= limits["amber"]) & ~green
     parts = {"green": green, "amber": amber, "red": ~green & ~amber}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hcc_xai.evaluation.confidence import Confidence
+from hcc_xai.evaluation.roles import LIVER_ROLES, Roles
 from hcc_xai.evaluation.tables import counted
 from hcc_xai.findings.outlines import Outlines
 from hcc_xai.model.bundle import RELIABILITY
@@ -40,13 +41,16 @@ def diagram(figures: Confidence) -> bytes:
     return written.getvalue()
 
 
-def section(fitted: Calibration, figures: Confidence, bands: Mapping[str, float]) -> str:
+def section(
+    fitted: Calibration, figures: Confidence, bands: Mapping[str, float], roles: Roles = LIVER_ROLES
+) -> str:
     """The card's section on confidence, all of whose numbers come from the figures.
 
     Args:
         fitted: what the bundle holds.
         figures: how good it is.
         bands: "green" and "amber" -> probability from which an answer is in that band.
+        roles: what labels and masks are; a liver ultrasound's by default.
     """
     head = (
         f"Temperature {fitted.temperature:.2f}, fitted on out-of-fold logits of networks trained "
@@ -59,7 +63,9 @@ def section(fitted: Calibration, figures: Confidence, bands: Mapping[str, float]
         f'("I don\'t know"): {counted(figures.empty_sets)}.'
     )
     lines = ["## Confidence", "", head, "", *_scores(figures), "", *_bands(figures, bands), ""]
-    lines += [*_coverage(fitted, figures), "", sets, "", *_outlines(fitted.outlines)]
+    lines += [*_coverage(fitted, figures), "", sets]
+    if roles.target:
+        lines += ["", *_outlines(fitted.outlines, roles)]
     return "\n".join(lines)
 
 
@@ -101,9 +107,14 @@ def _bands(figures: Confidence, bands: Mapping[str, float]) -> list[str]:
 
 
 def _coverage(fitted: Calibration, figures: Confidence) -> list[str]:
+    among = (
+        "true labels (one limit for all of them"
+        if fitted.multiple
+        else ("images of every grade (class-conditional")
+    )
     lines = [
         f"Prediction sets aim to hold the true grade in {100 * (1 - fitted.alpha):.0f} % of the "
-        "images of every grade (class-conditional conformal). Fitted on out-of-fold scores they "
+        f"{among} conformal). Fitted on out-of-fold scores they "
         "are cross-conformal: that coverage is what is aimed at, and the guarantee is weaker. "
         "On a scanner unlike those in the data nothing is guaranteed.",
         "",
@@ -114,25 +125,26 @@ def _coverage(fitted: Calibration, figures: Confidence) -> list[str]:
     for label, count in zip(fitted.labels, fitted.counts, strict=True):
         weak = " (too few images: no guarantee)" if count < least else ""
         lines.append(f"| {label}{weak} | {counted(figures.coverage[label])} |")
-    for stratum in sorted(figures.coverage_at):
-        lines.append(f"| frames of {stratum} | {counted(figures.coverage_at[stratum])} |")
+    for stratum in sorted(figures.coverage_at) if len(figures.coverage_at) > 1 else ():
+        lines.append(f"| images of {stratum} | {counted(figures.coverage_at[stratum])} |")
     return lines
 
 
-def _outlines(outlines: Outlines) -> list[str]:
+def _outlines(outlines: Outlines, roles: Roles) -> list[str]:
+    target = roles.words()["target"]
     drawn = (
         "No inner and outer lines are drawn: nothing was there to fit them on."
         if outlines.inner is None or outlines.outer is None
-        else f"The inner dotted line is drawn at a lesion probability of {outlines.inner:.2f}, "
-        f"the outer one at {outlines.outer:.2f}; how much of the inner area was lesion, and of "
-        "the lesion within the outer line, stands under Outlines above, measured with each fold's "
-        "lines fitted on the others."
+        else f"The inner dotted line is drawn at a {target} probability of {outlines.inner:.2f}, "
+        f"the outer one at {outlines.outer:.2f}; how much of the inner area was {target}, and "
+        f"of the {target} within the outer line, stands under Outlines above, measured with each "
+        "fold's lines fitted on the others."
     )
     return [
-        f"A found part is shown as a lesion from a confidence of {outlines.least:.2f} (Platt "
+        f"A found part is shown as a {target} from a confidence of {outlines.least:.2f} (Platt "
         "scaling of its mean probability and its size): the lowest at which at most a tenth of "
-        "the normal images show one. The figures under Outlines apply that rule, each fold by the "
-        "others.",
+        f"the images without a {target} show one. The figures under Outlines apply that rule, each "
+        "fold by the others.",
         "",
         drawn,
     ]

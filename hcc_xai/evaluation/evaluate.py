@@ -19,6 +19,7 @@ from hcc_xai.evaluation.out_of_fold import (
     stratum_bundles,
 )
 from hcc_xai.evaluation.pictures import pictures
+from hcc_xai.evaluation.roles import Roles
 from hcc_xai.evaluation.row_type import JudgedRow, Row
 from hcc_xai.evaluation.scanner_probe import scanner_probe
 from hcc_xai.evaluation.summarise import summarise
@@ -63,12 +64,15 @@ def run(
     left_out = predict_strata(strata, data, out, report=report) if strata else []
     probe = scanner_probe(folds, data, report=report)
     report(f"{len(rows)} images answered; resampling")
-    share = load_bundle(next(iter(folds.values()))).config.least_lesion_share
-    judged = lesion_rule.nested(rows, share)
+    config = load_bundle(next(iter(folds.values()))).config
+    roles, share = Roles.of(config), config.least_lesion_share
+    judged = lesion_rule.nested(rows, share, absent=roles.absent)
     summary = replace(
-        summarise(judged, left_out=_judged_by_others(left_out, rows, share)),
+        summarise(
+            judged, roles=roles, left_out=_judged_by_others(left_out, rows, share, roles.absent)
+        ),
         probe=probe,
-        outlines=lesion_rule.fit(rows, share),
+        outlines=lesion_rule.fit(rows, share, absent=roles.absent) if roles.target else None,
     )
     write_whole(out / "summary.json", json.dumps(summary.to_dict(), indent=1).encode())
     text = table_markdown(summary)
@@ -81,11 +85,11 @@ def run(
 
 
 def _judged_by_others(
-    left_out: Sequence[Row], rows: Sequence[Row], share: float
+    left_out: Sequence[Row], rows: Sequence[Row], share: float, absent: str | None
 ) -> list[JudgedRow]:
     """Rows of frame sizes that were left out, judged by limits that were fitted on the others."""
     fitted = {
-        stratum: lesion_rule.fit([r for r in rows if r["stratum"] != stratum], share)
+        stratum: lesion_rule.fit([r for r in rows if r["stratum"] != stratum], share, absent=absent)
         for stratum in {r["stratum"] for r in left_out}
     }
     return [lesion_rule.judge(r, fitted[r["stratum"]], share) for r in left_out]

@@ -18,9 +18,11 @@ from hcc_xai.evaluation.card import put_section
 from hcc_xai.evaluation.confidence import Answers
 from hcc_xai.evaluation.confidence_section import diagram, section
 from hcc_xai.evaluation.out_of_fold import read_rows
+from hcc_xai.evaluation.roles import Roles
 from hcc_xai.evaluation.row_type import Row
 from hcc_xai.evaluation.tables import counted
 from hcc_xai.files import write_json, write_whole
+from hcc_xai.findings.outlines import Outlines
 from hcc_xai.imaging.read import read
 from hcc_xai.model import calibration, second_opinion
 from hcc_xai.model.bundle import CARD, RELIABILITY, load_bundle
@@ -60,25 +62,30 @@ def finish(
             rows=str(out_of_fold),
             labels=", ".join(labels),
         )
-    answers = answers_of(rows, labels)
+    answers = answers_of(rows, labels, multiple=loaded.config.network.multiple)
     fitted = calibration.fit(answers.logits, answers.truth, labels, alpha=alpha)
     figures = confidence.measure(answers, loaded, alpha=alpha)
-    outlines = lesion_rule.fit(rows, loaded.config.least_lesion_share)
+    roles = Roles.of(loaded.config)
+    outlines = Outlines()
+    if roles.target:
+        share = loaded.config.least_lesion_share
+        outlines = lesion_rule.fit(rows, share, absent=roles.absent)
     whole = replace(fitted, weights_sha256=loaded.weights_sha256, outlines=outlines)
     write_json(loaded.path / "calibration.json", whole.to_dict())
     write_whole(loaded.path / RELIABILITY, diagram(figures))
-    text = f"{section(whole, figures, loaded.config.bands)}\n\n{more}"
+    text = f"{section(whole, figures, loaded.config.bands, roles)}\n\n{more}"
     write_whole(loaded.path / CARD, put_section(loaded.card, "finish", text).encode())
     return figures.to_dict()
 
 
-def answers_of(rows: Sequence[Row], labels: Sequence[str]) -> Answers:
-    """The answers of rows, with the labels in this order."""
+def answers_of(rows: Sequence[Row], labels: Sequence[str], *, multiple: bool = False) -> Answers:
+    """The answers of rows, with the labels in this order; `multiple`: several may hold at once."""
     return Answers(
         logits=np.array([[row["logits"][k] for k in labels] for row in rows]),
-        truth=np.array([labels.index(row["label"]) for row in rows]),
+        holds=np.array([[k in row["label"].split("+") for k in labels] for row in rows]),
         folds=np.array([row["fold"] for row in rows]),
         strata=np.array([row["stratum"] for row in rows]),
+        multiple=multiple,
     )
 
 
@@ -175,8 +182,8 @@ def fit_neighbours(bundle: str | Path, data: str | Path) -> None:
     records = read_index(data)
     inputs = []
     for record in records:
-        _, grey = analyzer.prepare(read(image_path(data, record.name)))
-        inputs.append(grey.astype(np.float16))
+        image = read(image_path(data, record.name))
+        inputs.append(analyzer.prepare_seen(image, None).input.astype(np.float16))
     pooled = analyzer.pooled(np.stack(inputs))
     neighbours = Neighbours.fit(pooled, [r.label for r in records])
     neighbours.save(loaded.path / NEAR, loaded.weights_sha256)

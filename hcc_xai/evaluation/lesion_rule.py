@@ -2,8 +2,8 @@
 measured with each fold judged by the others.
 
 A part is kept when its confidence (from its mean lesion probability and its size) reaches a limit.
-The limit is the lowest at which at most a tenth of the normal images show a lesion, the aim that
-was set for them; that size counts beside the probability was found on the rows themselves.
+The limit is the lowest at which at most a tenth of the images without a lesion show one, the aim
+that was set for them; that size counts beside the probability was found on the rows themselves.
 The inner line is drawn at the probability from which nine tenths of the area is lesion, the outer
 one at that within which nine tenths of the lesion lies, both averaged over images whose lesion was
 hit.
@@ -22,7 +22,7 @@ from hcc_xai.findings.outlines import Outlines
 from hcc_xai.stats import Floats
 
 HIT = 0.1  # IoU over which a lesion counts as hit
-MOST_FALSE = 0.10  # share of normal images that may show a lesion
+MOST_FALSE = 0.10  # share of images without a lesion that may show one
 SURE = 0.9  # share of the inner area that is lesion, and of the lesion within the outer line
 LIMITS = np.round(np.arange(0.0, 1.0, 0.02), 2)
 
@@ -42,7 +42,7 @@ class CurvePoint(TypedDict):
 
     `least`: the limit of confidence, 0 to 1. `hit`: share of the lesions that are hit.
     `false_per_image`: parts without any lesion in them, per image. `false_normal`: share of the
-    normal images that show a lesion.
+    images without a lesion that show one.
     """
 
     least: float
@@ -88,36 +88,48 @@ def judged(row: Row, outlines: Outlines, share: float) -> Judged:
     """
     lesions = kept(row, outlines, share)
     area, inside = sum(p.pixels for p in lesions), sum(p.inside for p in lesions)
-    truth = row["lesion_px"]
+    truth, drawn = row["lesion_px"], row["outlines"] != "weak"
     return {
         "lesions": len(lesions),
-        "lesion_dice": 2 * inside / (area + truth) if truth else None,
+        "lesion_dice": 2 * inside / (area + truth) if truth and drawn else None,
         "lesion_iou": inside / (area + truth - inside) if truth else None,
         "false_lesion": None if truth else bool(lesions),
     }
 
 
-def fit(rows: Sequence[Row], share: float) -> Outlines:
+def fit(rows: Sequence[Row], share: float, *, absent: str | None = "normal") -> Outlines:
     """Limit and lines of these rows; the defaults where they hold nothing to fit them on.
 
     Args:
         rows: what they are fitted on.
         share: of the sector that a part needs, 0 to 1.
+        absent: the label that means "no lesion".
     """
     outlines = _confidence(rows, share)
-    normal = [r for r in rows if not r["lesion_px"] and r["label"] == "normal"]
+    normal = [r for r in rows if not r["lesion_px"] and r["label"] == absent]
     for least in LIMITS.tolist() if normal else ():
         outlines = replace(outlines, least=least)
         if np.mean([bool(kept(r, outlines, share)) for r in normal]) <= MOST_FALSE:
             break
-    hit = [r for r in rows if (judged(r, outlines, share)["lesion_iou"] or 0) > HIT]
+    drawn = [r for r in rows if r["outlines"] != "weak"]
+    hit = [r for r in drawn if (judged(r, outlines, share)["lesion_iou"] or 0) > HIT]
     if not hit:
         return outlines
-    precision, recall = (np.nanmean(x, axis=0) for x in zip(*map(_curves, hit), strict=True))
+    precision, recall = map(_mean_known, zip(*map(_curves, hit), strict=True))
     edges = np.arange(STEPS) / STEPS
     inner = float(edges[precision >= SURE][0]) if (precision >= SURE).any() else None
     outer = float(edges[recall >= SURE][-1]) if (recall >= SURE).any() else None
     return replace(outlines, inner=inner, outer=outer)
+
+
+def _mean_known(values: Sequence[Floats]) -> Floats:
+    """The mean of some curves (STEPS,) where any of them is known; NaN where none is."""
+    table = np.array(values)
+    known = ~np.isnan(table)
+    counts = known.sum(0)
+    total = np.where(known, table, 0).sum(0)
+    mean: Floats = np.divide(total, counts, out=np.full(STEPS, np.nan), where=counts > 0)
+    return mean
 
 
 def _curves(row: Row) -> tuple[Floats, Floats]:
@@ -133,7 +145,8 @@ def _confidence(rows: Sequence[Row], share: float) -> Outlines:
     tenth of it is. The defaults where there are too few."""
     from sklearn.linear_model import LogisticRegression
 
-    pairs = [(p, p.pixels / r["sector_px"]) for r in rows for p in parts(r, share)]
+    known = [r for r in rows if r["outlines"] != "none"]
+    pairs = [(p, p.pixels / r["sector_px"]) for r in known for p in parts(r, share)]
     real = np.array([p.inside > HIT * p.pixels for p, _ in pairs])
     if real.sum() < 5 or (~real).sum() < 5:
         return Outlines()
@@ -144,16 +157,17 @@ def _confidence(rows: Sequence[Row], share: float) -> Outlines:
     return Outlines(slope=slope, size=size, bias=float(fitted.intercept_[0]))
 
 
-def nested(rows: Sequence[Row], share: float) -> list[JudgedRow]:
+def nested(rows: Sequence[Row], share: float, *, absent: str | None = "normal") -> list[JudgedRow]:
     """The rows as the bundle that ships would judge them: each fold by limits and lines that were
     fitted on the other folds.
 
     Args:
         rows: of all folds.
         share: of the sector that a part needs, 0 to 1.
+        absent: the label that means "no lesion".
     """
     folds = {r["fold"] for r in rows}
-    fitted = {f: fit([r for r in rows if r["fold"] != f], share) for f in folds}
+    fitted = {f: fit([r for r in rows if r["fold"] != f], share, absent=absent) for f in folds}
     return [judge(row, fitted[row["fold"]], share) for row in rows]
 
 
@@ -166,7 +180,7 @@ def judge(row: Row, outlines: Outlines, share: float) -> JudgedRow:
         share: of the sector that a part needs, 0 to 1.
     """
     new: JudgedRow = {**row, **judged(row, outlines, share), "inner": None, "outer": None}
-    if (new["lesion_iou"] or 0) > HIT:
+    if new["lesion_dice"] is not None and (new["lesion_iou"] or 0) > HIT:
         precision, recall = _curves(row)
         if outlines.inner is not None:
             value = precision[round(outlines.inner * STEPS)]
@@ -176,12 +190,13 @@ def judge(row: Row, outlines: Outlines, share: float) -> JudgedRow:
     return new
 
 
-def curve(rows: Sequence[Row], share: float) -> list[CurvePoint]:
+def curve(rows: Sequence[Row], share: float, *, absent: str | None = "normal") -> list[CurvePoint]:
     """The free-response curve: hits and false parts at every limit; shown, not chosen by.
 
     Args:
-        rows: of all folds.
+        rows: of all folds, whose lesions are known.
         share: of the sector that a part needs, 0 to 1.
+        absent: the label that means "no lesion".
     """
     scale = _confidence(rows, share)
     points: list[CurvePoint] = []
@@ -193,7 +208,7 @@ def curve(rows: Sequence[Row], share: float) -> list[CurvePoint]:
         normal = [
             f["false_lesion"]
             for f, r in zip(figures, rows, strict=True)
-            if r["label"] == "normal" and f["false_lesion"] is not None
+            if r["label"] == absent and f["false_lesion"] is not None
         ]
         points.append(
             {

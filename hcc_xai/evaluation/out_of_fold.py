@@ -29,7 +29,15 @@ PREDICTIONS = "out_of_fold.jsonl"
 LEFT_OUT = "left_out.jsonl"
 WITHOUT = "without-"  # how the folder of a training begins that left a frame size out
 _BATCH = 8
-_ROOMS = ("imaging", "findings", "dataset", "model", "explain", "analysis")  # that rows depend on
+_ROOMS = (
+    "imaging",
+    "kinds",
+    "findings",
+    "dataset",
+    "model",
+    "explain",
+    "analysis",
+)  # that rows depend on
 _MODULES = ("changed", "row_type", "rows")  # of this room
 Report = Callable[[str], None]
 Key = TypeVar("Key", int, str)
@@ -198,7 +206,7 @@ def _predict(
         report(f"{parting.name} {key}: {len(todo)} of {len(mine)} images to answer")
         size = analyzer.config.network.size
         if todo and size not in looks:
-            looks[size] = gather_looks(everything, data, size)
+            looks[size] = gather_looks(everything, data, size, kind=analyzer.config.kind)
         for start in range(0, len(todo), _BATCH):
             new = predict(analyzer, todo[start : start + _BATCH], data, looks=looks[size])
             for row in new:

@@ -11,9 +11,10 @@ import numpy as np
 from hcc_xai import stats
 from hcc_xai.dataset.scanner import frame_baseline
 from hcc_xai.evaluation.columns import Columns
-from hcc_xai.evaluation.figures import malignant_share, moved_by_looks
+from hcc_xai.evaluation.figures import contested, moved_by_looks, positive_share
 from hcc_xai.evaluation.row_type import JudgedRow
 from hcc_xai.evaluation.summary import Summary
+from hcc_xai.evaluation.tables import words_of
 from hcc_xai.model.exact import KINDS
 from hcc_xai.stats import Figure, Floats
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_MOST_CURVES = 6  # labels whose curves are drawn
+
+
 def pictures(rows: Sequence[JudgedRow], path: str | Path, summary: Summary) -> None:
-    """The figures as pictures, one PNG: ROC, lesion Dice, evidence, behaviour, and (from the
-    summary) free response, and malignant against benign on each frame size, seen in training and
-    not.
+    """The figures as pictures, one PNG: ROC, Dice, evidence, behaviour, and (from the summary) free
+    response, and how well the classes are told apart on each frame size, seen in training and not;
+    without what the rows do not hold.
 
     Args:
         rows: each image by the network trained without its fold.
@@ -33,44 +37,65 @@ def pictures(rows: Sequence[JudgedRow], path: str | Path, summary: Summary) -> N
     """
     from matplotlib.figure import Figure as Canvas
 
-    t = Columns(rows, np.ones((1, len(rows))))
+    t = Columns(rows, np.ones((1, len(rows))), summary.roles)
     canvas = Canvas(figsize=(12, 7.2), layout="constrained")
-    axes = canvas.subplots(2, 3).ravel()
-    _draw_roc(axes[0], t)
-    dices = t.column(lambda r: r["lesion_dice"])
-    _draw_histogram(
-        axes[1], {x: dices[(t.truth == x) & ~np.isnan(dices)] for x in t.labels}, "lesion Dice"
-    )
-    shares = {
-        kind: np.array([row["shares"]["truth"][kind]["lesion"] for row in rows])[~np.isnan(dices)]
-        for kind in KINDS
-    }
-    _draw_histogram(axes[2], shares, "share of the map in the true lesion")
-    points = summary.free_response_curve
-    axes[3].plot([p["false_per_image"] for p in points], [p["hit"] for p in points], marker=".")
-    axes[3].set(xlabel="false parts an image", ylabel="lesions hit", title="free response")
-    _draw_behaviour(axes[4], t)
-    _draw_strata(axes[5], summary)
+    axes = iter(canvas.subplots(2, 3).ravel())
+    _draw_roc(next(axes), t)
+    if summary.roles.organ and not summary.roles.target:
+        dices = t.column(lambda r: r["organ_dice"])
+        _draw_histogram(next(axes), _by_label(t, dices), f"{words_of(summary)['organ']} Dice")
+    if summary.roles.target:
+        _draw_lesions(next(axes), next(axes), next(axes), t, summary)
+    _draw_behaviour(next(axes), t)
+    if any(row.auroc for row in summary.strata):
+        _draw_strata(next(axes), summary)
     for axis in axes:
+        axis.set_axis_off()
+    for axis in canvas.axes:
         if axis.get_legend_handles_labels()[0]:
             axis.legend()
     canvas.savefig(path, dpi=100)
 
 
-def _draw_roc(axis: Axes, t: Columns) -> None:
-    if not {"benign", "malignant"} <= set(t.labels):
-        return
-    two = np.isin(t.truth, ("benign", "malignant"))
-    chances = {"network": t.chances, "frame alone": frame_baseline(t.rows, t.labels)}
-    scores = {k: malignant_share(v, t.labels) for k, v in chances.items() if v is not None}
-    scores["lesion size alone"] = t.column(lambda r: r["lesion_share"])
-    for name, score in scores.items():
-        axis.plot(*stats.roc(score[two], t.truth[two] == "malignant"), label=name)
-    axis.set(
-        xlabel="benign called malignant",
-        ylabel="malignant called malignant",
-        title="over all frame sizes",
+def _by_label(t: Columns, values: Floats) -> dict[str, Floats]:
+    """Values (N,) by the true label, without NaN."""
+    return {x: values[(t.truth == x) & ~np.isnan(values)] for x in t.labels}
+
+
+def _draw_lesions(left: Axes, middle: Axes, right: Axes, t: Columns, summary: Summary) -> None:
+    """Dice, energy in the lesion, free response."""
+    words = words_of(summary)
+    dices = t.column(lambda r: r["lesion_dice"])
+    _draw_histogram(left, _by_label(t, dices), f"{words['target']} Dice")
+    some = t.column(lambda r: r["lesion_iou"])
+    shares = {
+        kind: np.array([row["shares"]["truth"][kind]["lesion"] for row in t.rows])[~np.isnan(some)]
+        for kind in KINDS
+    }
+    _draw_histogram(middle, shares, f"share of the map in {words['the_target']}")
+    points = summary.free_response_curve
+    right.plot([p["false_per_image"] for p in points], [p["hit"] for p in points], marker=".")
+    right.set(
+        xlabel="false parts an image", ylabel=f"{words['targets']} hit", title="free response"
     )
+
+
+def _draw_roc(axis: Axes, t: Columns) -> None:
+    """The positive label against its rivals; each label against all others where none is
+    positive."""
+    if t.roles.rivals(t.labels):
+        two, positive = contested(t), t.truth == t.roles.positive
+        chances = {"network": t.chances, "frame alone": frame_baseline(t.rows, t.labels)}
+        scores = {k: positive_share(t, v) for k, v in chances.items() if v is not None}
+        if t.roles.target:
+            scores["size alone"] = t.column(lambda r: r["lesion_share"])
+        for name, score in scores.items():
+            axis.plot(*stats.roc(score[two], positive[two]), label=name)
+    else:
+        commonest = np.argsort(-t.holds.sum(0))[:_MOST_CURVES]
+        for k in (k for k in commonest if 0 < t.holds[:, k].sum() < t.n):
+            axis.plot(*stats.roc(t.chances[:, k], t.holds[:, k]), label=t.labels[k])
+    axis.set(xlabel="others called so", ylabel="called so", title="over all images")
 
 
 def _draw_histogram(axis: Axes, values: Mapping[str, Floats], title: str) -> None:
@@ -84,9 +109,9 @@ def _draw_behaviour(axis: Axes, t: Columns) -> None:
     """Share of the images whose true class's probability moves by at most x."""
     before = t.true_chances
     for name, change in (
-        ("lesion painted over", abs(t.column(lambda r: r["hidden"]) - before)),
+        ("what is tested painted over", abs(t.column(lambda r: r["hidden"]) - before)),
         ("as much elsewhere", abs(t.column(lambda r: r["elsewhere"]) - before)),
-        ("another scanner's look", moved_by_looks(t, before)),
+        ("another look around it", moved_by_looks(t, before)),
     ):
         moved = np.sort(change[~np.isnan(change)])
         if len(moved):
@@ -95,8 +120,8 @@ def _draw_behaviour(axis: Axes, t: Columns) -> None:
 
 
 def _draw_strata(axis: Axes, summary: Summary) -> None:
-    """Malignant against benign on each frame size: intervals, when seen in training and when
-    not."""
+    """The positive label against its rivals on each frame size: intervals, when seen in training
+    and when not."""
     named: dict[str, dict[str, Figure | None]] = {
         "seen": {r.stratum: r.auroc for r in summary.strata if r.auroc},
         "left out": {
@@ -113,4 +138,6 @@ def _draw_strata(axis: Axes, summary: Summary) -> None:
             places = [i + offset for i, _ in known]
             axis.errorbar(values[:, 0], places, xerr=reach, fmt="o", label=title)
     axis.axvline(0.5, color="grey", linewidth=0.8)
-    axis.set(xlabel="AUROC malignant/benign", yticks=range(len(names)), yticklabels=names)
+    axis.set(
+        xlabel=f"AUROC {words_of(summary)['pair']}", yticks=range(len(names)), yticklabels=names
+    )

@@ -117,7 +117,7 @@ def save(folder: str | Path, world: str, network: Network) -> Path:
         network=network.config,
         titles={label: {"en": label, "es": label} for label in LABELS},
         licence="cc0-1.0",
-        malignant=None,
+        positive=None,
         least_lesion_share=0.001,
     )
     says = f"Trained on phantoms in which {WORLDS[world].says} decides."

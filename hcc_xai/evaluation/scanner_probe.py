@@ -17,7 +17,6 @@ from hcc_xai import stats
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.dataset.folder import image_path, read_index
 from hcc_xai.evaluation.summary import ProbeFigure
-from hcc_xai.imaging.frame import Frame, find_sector
 from hcc_xai.imaging.read import read
 from hcc_xai.model.bundle import load_bundle
 from hcc_xai.stats import Floats
@@ -48,6 +47,8 @@ def scanner_probe(
     records = read_index(data)
     truth = np.array([r.label for r in records])
     strata = np.array([r.stratum for r in records])
+    if len(np.unique(strata)) == 1:
+        return {}
     folds = np.array([r.fold for r in records])
     guesses = np.full(len(records), "", dtype=object)
     inputs: dict[int, NDArray[np.float32]] = {}
@@ -56,9 +57,7 @@ def scanner_probe(
         size = analyzer.config.network.size
         if size not in inputs:
             images = (read(image_path(data, r.name)) for r in records)
-            inputs[size] = np.stack(
-                [Frame.around(find_sector(i.pixels), size=size).to_network(i.grey) for i in images]
-            )
+            inputs[size] = np.stack([analyzer.prepare_seen(image, None).input for image in images])
         report(f"fold {fold}: features of {len(records)} images")
         features = analyzer.pooled(inputs[size]).reshape(len(records), -1)
         for label in np.unique(truth):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from hcc_xai.errors import DataError, unknown
@@ -70,6 +72,23 @@ class Source:
         if "sentence" not in source:
             raise DataError("source-sentence", "a source says no sentence")
         return cls(**{**source, "tags": tuple(source.get("tags", ()))})
+
+
+def source_at(path: Path) -> dict[str, Any]:
+    """What a JSON file says of a data set, as a bundle's config names it.
+
+    Raises:
+        ArgumentError: an unknown key.
+        DataError: it is no JSON object, says no sentence, or holds a value of the wrong kind.
+    """
+    try:
+        source = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        source = None
+    if not isinstance(source, dict):
+        raise DataError("source-no-object", "{path} is no JSON object", path=str(path))
+    Source.from_dict(source)
+    return source
 
 
 LIVER = Source(

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hcc_xai.evaluation.lesion_rule import CurvePoint
+from hcc_xai.evaluation.roles import Roles
 from hcc_xai.findings.outlines import Outlines
 from hcc_xai.stats import Figure
 
 
 @dataclass(frozen=True)
 class StratumFigures:
-    """Malignant against benign on one frame size.
+    """How well the classes are told apart on one frame size, or in one source.
 
     Attributes:
-        stratum: the frame size.
+        stratum: the frame size or source.
         classes: label -> images.
-        auroc: of the network; None where a class is missing.
-        size_auroc: of the true lesion's size alone; None where a class is missing.
+        auroc: of the positive label against its rivals; None where a class is missing.
+        size_auroc: the same of the true lesion's size alone.
+        accuracy: share of the images whose answer is true.
+        labels: label -> AUROC against all others; of those that some images have and some not.
     """
 
     stratum: str
     classes: dict[str, int]
     auroc: Figure | None
     size_auroc: Figure | None
+    accuracy: Figure | None = None
+    labels: dict[str, Figure] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> StratumFigures:
         """What `to_dict` of a summary made of it."""
-        auroc, size = (
-            None if row[name] is None else Figure.from_dict(row[name])
-            for name in ("auroc", "size_auroc")
+        auroc, size, accuracy = (
+            None if row.get(name) is None else Figure.from_dict(row[name])
+            for name in ("auroc", "size_auroc", "accuracy")
         )
-        return cls(row["stratum"], row["classes"], auroc, size)
+        labels = _figures(row.get("labels", {}))
+        return cls(row["stratum"], row["classes"], auroc, size, accuracy, labels)
 
 
 @dataclass(frozen=True)
@@ -68,14 +74,14 @@ class FreeResponse:
         hit: share of the lesions that are hit.
         lesion_dice: mean Dice.
         false_per_image: parts without any lesion in them, per image.
-        false_lesion_normal: share of the normal images that show a lesion.
+        false_lesion_absent: share of the images without a lesion that show one.
     """
 
     least_lesion_share: float
     hit: Figure
     lesion_dice: Figure
     false_per_image: Figure
-    false_lesion_normal: Figure
+    false_lesion_absent: Figure
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> FreeResponse:
@@ -119,6 +125,7 @@ class Summary:
         probe: label, and "mean" -> how well the network's features tell the frame size; None where
             it was not asked.
         outlines: limits and lines fitted on all rows; None where they were not.
+        roles: what labels and masks are.
     """
 
     n: int
@@ -134,6 +141,7 @@ class Summary:
     seed: int
     probe: dict[str, ProbeFigure] | None = None
     outlines: Outlines | None = None
+    roles: Roles = Roles()
 
     def to_dict(self) -> dict[str, object]:
         """The summary as JSON holds it; without what was not asked."""
@@ -159,6 +167,7 @@ class Summary:
             if probe is None
             else {k: ProbeFigure.from_dict(row) for k, row in probe.items()},
             outlines=None if outlines is None else Outlines(**outlines),
+            roles=Roles(**summary.get("roles", {})),
         )
 
 

@@ -285,7 +285,7 @@ def cam(name: str, *, signed: bool = False) -> Callable[[Task], Floats]:
 
 def _channels(task: Task) -> int:
     if task.layer == SHARED:
-        return task.network_inside.config.channels
+        return task.network_inside.config.width
     info = _info(task.network_inside)
     known = dict(zip(info.module_name(), info.channels(), strict=True))
     return int(known.get(task.layer, 1))

@@ -1,7 +1,7 @@
 """Outlines, heatmaps and scales: the only place that normalises or colours.
 
 Pictures are (H, W, 3) uint8 RGB in the pixels of the file. The colours are safe for colour-blind
-readers: lesion orange, liver sky blue (Okabe and Ito); colour maps are perceptually even.
+readers: lesion orange, organ sky blue (Okabe and Ito); colour maps are perceptually even.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from hcc_xai.errors import ArgumentError, unknown
 
-COLOURS = {"lesion": (230, 159, 0), "liver": (86, 180, 233)}
-OTHER_COLOUR = (204, 121, 167)  # of masks with another name
+COLOURS = {"lesion": (230, 159, 0), "organ": (86, 180, 233)}  # by what a mask is
+OTHER_COLOUR = (204, 121, 167)  # of masks that are neither
 BAND_COLOURS = {"green": "#009E73", "amber": "#E69F00", "red": "#D55E00"}
 COLOUR_MAPS = ("inferno", "viridis", "cividis", "magma")  # for maps that are not negative
 SIGNED_MAP = (

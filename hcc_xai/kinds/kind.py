@@ -31,6 +31,7 @@ class Kind:
         organ: mask that evidence should lie in, or None.
         target: mask that lesions come from, or None.
         size: side of a new bundle's input, in pixels.
+        scheme: of reporting, that its lesions' sizes are classed by ("US LI-RADS"), or None.
     """
 
     name: str
@@ -43,11 +44,7 @@ class Kind:
     organ: str | None = None
     target: str | None = None
     size: int = 256
-
-    @property
-    def title(self) -> Words:
-        """The kind in the middle of a sentence, like "a brain MRI"."""
-        return self.nouns["a_picture"]
+    scheme: str | None = None
 
     @property
     def masks(self) -> tuple[str, ...]:

@@ -30,4 +30,5 @@ KIND = Kind(
     organ="liver",
     target="lesion",
     size=384,
+    scheme="US LI-RADS",
 )

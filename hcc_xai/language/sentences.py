@@ -63,8 +63,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "NO ES {a_picture} CONOCIDA",
     },
     "unusual": {
-        "en": "It looks like {a_picture}, but unlike those that the model was trained on: doubt the answer.",
-        "es": "Parece {a_picture}, pero distinta de aquellas con que se entrenó el modelo: dude de la respuesta.",
+        "en": "It is unlike the {pictures} that the model was trained on: doubt the answer.",
+        "es": "Es distinta de las {pictures} con que se entrenó el modelo: dude de la respuesta.",
     },
     "kind-stated": {
         "en": "A person said that this is {a_picture}; by itself it would have been taken for something else.",

@@ -227,7 +227,7 @@ def _several(facts: Facts, present: Sequence[str]) -> Iterator[Statement]:
         yield Statement("also", {"others": also})
     if not present:
         yield Statement("none-present", severity=DOUBT)
-    unsure = {k for k in facts.prediction_set} - {facts.label, *present}
+    unsure = set(facts.prediction_set) - {facts.label, *present}
     others = tuple(facts.titles[k] for k in facts.prediction_set if k in unsure)
     if facts.calibrated and others:
         yield Statement("unsure-of", {"others": others}, DOUBT)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.files import write_whole
+from hcc_xai.kinds.known import LIVER
 from hcc_xai.model import hub
 from hcc_xai.model.config import BundleConfig
 from hcc_xai.model.network import Network, NetworkConfig
@@ -94,7 +95,8 @@ class Bundle:
 
 
 def default_model() -> str:
-    """The model to use when none is named: `HCC_XAI_MODEL`, or the bundle that ships.
+    """The model to use when one is wanted and none is named: `HCC_XAI_MODEL`, or the liver's bundle
+    that ships.
 
     The bundle lies in `weights/liver-us`: at the top of a checkout, within an installed package.
 
@@ -104,17 +106,39 @@ def default_model() -> str:
     named = os.environ.get("HCC_XAI_MODEL")
     if named:
         return named
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package, package.parent):
-        bundle = folder / "weights" / "liver-us"
+    for folder in weights_folders():
+        bundle = folder / "liver-us"
         if (bundle / CONFIG).is_file():
             return str(bundle)
     raise BundleError(
         "bundle-no-default",
         "no bundle lies in {folder}; name one, a folder or owner/name on the "
         "Hugging Face Hub, or set HCC_XAI_MODEL to it",
-        folder=str(package / "weights" / "liver-us"),
+        folder=str(weights_folders()[0] / "liver-us"),
     )
+
+
+def shipped_bundles() -> dict[str, Path]:
+    """Kind of picture -> the bundle that answers about it: those in the folder that `HCC_XAI_MODEL`
+    names, or those that ship. The liver's comes first. Empty where `HCC_XAI_MODEL` names one
+    bundle.
+
+    Raises:
+        BundleError: a `config.json` there is none of a bundle.
+    """
+    named = os.environ.get("HCC_XAI_MODEL")
+    folders = [Path(named)] if named else weights_folders()
+    found: dict[str, Path] = {}
+    for weights in (path for folder in folders for path in sorted(folder.glob(f"*/{WEIGHTS}"))):
+        bundle = weights.parent
+        found.setdefault(_read_config(bundle / CONFIG, str(bundle)).kind, bundle)
+    return dict(sorted(found.items(), key=lambda item: item[0] != LIVER))
+
+
+def weights_folders() -> tuple[Path, Path]:
+    """Where bundles ship: within an installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    return package / "weights", package.parent / "weights"
 
 
 def save_bundle(

@@ -125,9 +125,8 @@ def fit(
         ArgumentError: shapes that do not fit, fewer than ten images, a value that is not finite.
     """
     logits, truth = np.asarray(logits, np.float64), np.asarray(truth)
-    if truth.ndim == 2:
-        return _fit_each(logits, truth > 0, labels, alpha)
-    if logits.ndim != 2 or logits.shape != (len(truth), len(labels)) or len(truth) < 10:
+    shape = (len(truth), len(labels))
+    if logits.shape != shape or truth.shape not in (shape, shape[:1]) or len(truth) < 10:
         raise ArgumentError(
             "calibration-shapes",
             "logits are {logits}, truth {truth}; wanted (N, K), (N,)",
@@ -136,6 +135,8 @@ def fit(
         )
     if not np.isfinite(logits).all():
         raise ArgumentError("calibration-not-finite", "some logits are not finite")
+    if truth.ndim == 2:
+        return _fit_each(logits, truth > 0, labels, alpha)
     scores: Floats = np.asarray(logits, np.float64)
     least = minimize_scalar(
         lambda t: log_loss(softmax(scores / np.exp(t)), truth), bounds=(-3, 3), method="bounded"
@@ -155,15 +156,6 @@ def _fit_each(
     logits: Numbers, truth: NDArray[np.bool_], labels: Sequence[str], alpha: float
 ) -> Calibration:
     """As `fit`, for labels that may hold together."""
-    if logits.shape != truth.shape or logits.shape[1] != len(labels) or len(truth) < 10:
-        raise ArgumentError(
-            "calibration-shapes",
-            "logits are {logits}, truth {truth}; wanted (N, K), (N,)",
-            logits=str(logits.shape),
-            truth=str(truth.shape),
-        )
-    if not np.isfinite(logits).all():
-        raise ArgumentError("calibration-not-finite", "some logits are not finite")
     signed = np.where(truth, logits, -logits)
     least = minimize_scalar(
         lambda t: np.logaddexp(0, -signed / np.exp(t)).mean(), bounds=(-3, 3), method="bounded"

@@ -16,6 +16,7 @@ from hcc_xai.kinds.nouns import LESION, ORGAN, STRONGEST, Nouns
 from hcc_xai.model.network import MASKS, NetworkConfig
 
 FORMAT = 2  # of config.json; a bundle of a newer one is refused
+_OLD_NAMES = {"positive": "malignant"}  # key -> as format 1 calls it
 _LARGEST_INPUT = 1024  # pixels; a config cannot ask for more memory than that
 
 
@@ -29,7 +30,8 @@ class BundleConfig:
         titles: label -> language -> words to show; English always, others where there are any.
         kind: of picture, like "liver-ultrasound".
         organ: the mask that evidence should lie in, or None.
-        malignant: the label that is malignant, or None.
+        positive: the label whose discrimination is reported first, or None. Format 1 calls it
+            "malignant".
         mask_thresholds: mask -> probability (0 to 1) from which a pixel is in it.
         least_lesion_share: share of the sector (0 to 1) below which a found speck is no lesion.
         bands: "green" and "amber" -> probability from which an answer is in that band; red below.
@@ -42,7 +44,7 @@ class BundleConfig:
     network: NetworkConfig
     titles: dict[str, dict[str, str]]
     licence: str
-    malignant: str | None = "malignant"
+    positive: str | None = None
     kind: str = LIVER
     organ: str | None = None
     mask_thresholds: dict[str, float] = field(default_factory=dict)
@@ -84,7 +86,8 @@ class BundleConfig:
         if self.format == 1:  # whose keys these are not
             for key in ("kind", "organ"):
                 stored.pop(key)
-            for key in ("masks", "target", "multiple"):
+            stored = {_OLD_NAMES.get(key, key): value for key, value in stored.items()}
+            for key in ("masks", "target", "multiple", "deep"):
                 stored["network"].pop(key)
         return stored
 
@@ -111,6 +114,10 @@ class BundleConfig:
                 known=FORMAT,
             )
         known = [f.name for f in fields(cls)]
+        if written != FORMAT:
+            renamed = {old: new for new, old in _OLD_NAMES.items()}
+            given = {"malignant": "malignant", **given}
+            given = {renamed.get(key, key): value for key, value in given.items()}
         for key in given:
             if key not in known:
                 raise BundleError(
@@ -130,6 +137,7 @@ def _network_config(given: Any) -> NetworkConfig:
         "trunk": str,
         "size": int,
         "channels": int,
+        "deep": int,
         "labels": list,
         "mean": (int, float),
         "std": (int, float),
@@ -170,11 +178,12 @@ def _check_config(config: BundleConfig) -> None:
             known=", ".join(KINDS),
         )
     _check_titles(config)
-    if config.malignant is not None and config.malignant not in config.network.labels:
+    if config.positive is not None and config.positive not in config.network.labels:
         raise BundleError(
-            "config-malignant",
-            "malignant is {got}; allowed are null or one of {known}",
-            got=repr(config.malignant),
+            "config-positive",
+            "{key} is {got}; allowed are null or one of {known}",
+            key=_OLD_NAMES["positive"] if config.format == 1 else "positive",
+            got=repr(config.positive),
             known=", ".join(config.network.labels),
         )
     _check_masks(config)
@@ -205,11 +214,12 @@ def _check_network(network: NetworkConfig) -> None:
             size=network.size,
             most=_LARGEST_INPUT,
         )
-    if network.channels < 1:
+    if network.channels < 1 or network.deep < 0:
         raise BundleError(
             "config-channels",
-            "the network's channels are {channels}; allowed is 1 and more",
+            "the network has {channels} channels and {deep} deep ones; wanted are 1 and 0 or more",
             channels=network.channels,
+            deep=network.deep,
         )
     if not (math.isfinite(network.mean) and math.isfinite(network.std) and network.std > 0):
         raise BundleError(

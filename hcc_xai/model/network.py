@@ -23,6 +23,7 @@ from hcc_xai.errors import ArgumentError, unknown
 
 STRIDE = 4  # of the shared map
 MASKS = ("liver", "lesion")
+_RARE = -2.0  # log-odds that each of several labels starts with
 _LEAST_LESION = 4.0  # cells of the map; below about this much, the lesion's pool fades to zero
 
 
@@ -43,6 +44,8 @@ class NetworkConfig:
         target: the mask that lesions come from and that the grades read by a pool of its own, or
             None; the grades then read the whole sector alone.
         multiple: whether several labels may hold at once: each has its own probability then.
+        deep: channels that the shared map has besides, straight from the trunk's deepest level:
+            coarse, and nearest to what the trunk was trained to tell.
     """
 
     trunk: str = "tf_efficientnet_lite0"
@@ -56,6 +59,7 @@ class NetworkConfig:
     masks: tuple[str, ...] = MASKS
     target: str | None = "lesion"
     multiple: bool = False
+    deep: int = 0
 
     def __post_init__(self) -> None:
         if self.size < 64 or self.size % 32:
@@ -82,6 +86,11 @@ class NetworkConfig:
             )
         if self.target is not None and self.target not in self.masks:
             raise unknown("target", self.target, self.masks)
+
+    @property
+    def width(self) -> int:
+        """Channels of the whole shared map."""
+        return self.channels + self.deep
 
     @property
     def pools(self) -> int:
@@ -145,9 +154,12 @@ class Network(nn.Module):
         self.merge = nn.ModuleList(_block(config.channels) for _ in widths[1:])
         last = _BLOCKS[config.decoder]
         self.last = nn.Sequential(last(config.channels), last(config.channels))
-        self.mask_head = nn.Conv2d(config.channels, len(config.masks), 1) if config.masks else None
-        self.grade_head = nn.Linear(config.pools * config.channels, len(config.labels))
+        self.deep = _convolution(widths[-1], config.deep, 1) if config.deep else None
+        self.mask_head = nn.Conv2d(config.width, len(config.masks), 1) if config.masks else None
+        self.grade_head = nn.Linear(config.pools * config.width, len(config.labels))
         nn.init.normal_(self.grade_head.weight, std=0.05)
+        if config.multiple:
+            nn.init.constant_(self.grade_head.bias, _RARE)
         if self.mask_head is not None:
             nn.init.constant_(self.mask_head.bias, -1.0)  # type: ignore[arg-type]
 
@@ -177,7 +189,12 @@ class Network(nn.Module):
         size = (x.shape[-2] // STRIDE, x.shape[-1] // STRIDE)
         if top.shape[-2:] != size:  # a trunk without a level at a quarter of the input
             top = F.interpolate(top, size=size, mode="bilinear", align_corners=False)
-        return self.last(top) * sector_of(x), _summary(found, x)
+        shared = self.last(top)
+        if self.deep is not None:
+            deep = self.deep(found[self.levels[-1]])
+            coarse = F.interpolate(deep, size=size, mode="bilinear", align_corners=False)
+            shared = torch.cat([shared, coarse], 1)
+        return shared * sector_of(x), _summary(found, x)
 
     def summary(self, x: Tensor) -> Tensor:
         """As `features_and_summary` gives it, without the rest of the network."""
@@ -229,7 +246,7 @@ class Network(nn.Module):
         """Weights (K, P, C) and biases (K,) of the grades. Both are centred, to sum to zero over K,
         unless several labels may hold."""
         labels = self.config.labels
-        weight = self.grade_head.weight.view(len(labels), self.config.pools, self.config.channels)
+        weight = self.grade_head.weight.view(len(labels), self.config.pools, self.config.width)
         if self.config.absent is not None and self.config.target is not None:
             alike = [k for k, label in enumerate(labels) if label != self.config.absent]
             shared = weight[alike, 0].mean(0)
@@ -277,9 +294,13 @@ def _block(channels: int) -> nn.Sequential:
 
 
 def _full_block(channels: int) -> nn.Sequential:
+    return _convolution(channels, channels, 3)
+
+
+def _convolution(channels: int, wanted: int, side: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-        nn.BatchNorm2d(channels),
+        nn.Conv2d(channels, wanted, side, padding=side // 2, bias=False),
+        nn.BatchNorm2d(wanted),
         nn.ReLU(inplace=True),
     )
 

@@ -28,6 +28,7 @@ from torch import nn
 
 from hcc_xai.errors import BundleError
 from hcc_xai.files import write_json
+from hcc_xai.model.bundle import weights_folders
 from hcc_xai.stats import Numbers, softmax
 
 CONFIG, TRUNK, HEAD = "config.json", "trunk.safetensors", "head.safetensors"
@@ -216,10 +217,9 @@ def default_router() -> Router | None:
     named = os.environ.get("HCC_XAI_ROUTER")
     if named is not None:
         return _loaded(named) if named else None
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package, package.parent):
-        if (folder / "weights" / "router" / CONFIG).is_file():
-            return _loaded(str(folder / "weights" / "router"))
+    for folder in weights_folders():
+        if (folder / "router" / CONFIG).is_file():
+            return _loaded(str(folder / "router"))
     return None
 
 

@@ -1,4 +1,4 @@
-"""The page: `launch(analyzer)` serves it, and `build(analyzer)` makes it."""
+"""The page: `launch(models)` serves it, and `build(models)` makes it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import gradio as gr
 
-    from hcc_xai.analysis.analyzer import Analyzer
+    from hcc_xai.analysis.models import Answerer
     from hcc_xai.page.memory import Answers
 
 
 def build(
-    analyzer: Analyzer, *, answers: Answers | None = None, against: Sequence[str] = ()
+    models: Answerer, *, answers: Answers | None = None, against: Sequence[str] = ()
 ) -> gr.Blocks:
     """The page as a `gr.Blocks`, ready for its `launch`; `answers` is what it remembers, `against`
     the bundles that an audit may compare it with (see `rivals`)."""
@@ -36,7 +36,7 @@ def build(
 
     labels = Labels()
     answers = answers if answers is not None else Answers()
-    others = rivals(analyzer, against)
+    others = rivals(models, against)
     page: gr.Blocks
     with gr.Blocks(title="hcc_xai", **settings) as page:
         with gr.Column(elem_id="top"):
@@ -47,25 +47,29 @@ def build(
             )
             with gr.Tabs(elem_id="tabs") as tabs:
                 with labels.add(gr.Tab(texts.i18n("analyze"), id="analyze"), label="analyze"):
-                    tab = AnalyzeTab(analyzer, answers, labels, language)
+                    tab = AnalyzeTab(models, answers, labels, language)
                 with labels.add(gr.Tab(texts.i18n("batch"), id="batch"), label="batch"):
-                    many = BatchTab(analyzer, labels, language, tab.opener, tabs)
-                with labels.add(gr.Tab(texts.i18n("explain"), id="explain"), label="explain"):
-                    ExplainTab(analyzer, answers, labels, language)
+                    many = BatchTab(models, labels, language, tab.opener, tabs)
+                with labels.add(
+                    gr.Tab(texts.i18n("explain"), id="explain"), label="explain"
+                ) as explain_tab:
+                    explain = ExplainTab(models, answers, labels, language)
                 with labels.add(gr.Tab(texts.i18n("audit"), id="audit"), label="audit"):
-                    review = AuditTab(analyzer, labels, language, others)
+                    review = AuditTab(models, labels, language, others)
                 with labels.add(gr.Tab(texts.i18n("model"), id="model"), label="model"):
-                    ModelTab(analyzer, labels)
+                    ModelTab(models, labels, language)
         labels.add(gr.HTML(_footer("en"), elem_id="bottom"), value=_footer)
-        Endpoints(analyzer, answers, others)
+        Endpoints(models, answers, others)
 
-        worded = [*labels.components, *tab.without_answer("en")]
+        worded = [*labels.components, *tab.without_answer("en"), *tab.downloads.values()]
         inputs = [language, *tab.controls, *tab.study]
         quiet, redraw = gradio_settings.QUIET, gradio_settings.REDRAW
         page.load(
             tab.greet, inputs, [language, *worded], js=style.read_language(), **quiet, **redraw
         )
         language.input(tab.translate, inputs, worded, js=style.keep_language(), **quiet, **redraw)
+        for event in (explain_tab.select, language.input):
+            event(explain.refresh, [language], explain.choices, **quiet, **redraw)
         page.unload(tab.leave)
         page.unload(many.leave)
         page.unload(review.leave)
@@ -75,7 +79,7 @@ def build(
 
 
 def launch(
-    analyzer: Analyzer,
+    models: Answerer,
     *,
     host: str | None = None,
     port: int | None = None,
@@ -86,7 +90,7 @@ def launch(
     `against`: see `build`."""
     from hcc_xai.page import gradio_settings, style, texts
 
-    page = build(analyzer, against=against)
+    page = build(models, against=against)
     server = {"server_name": host, "server_port": port}
     settings = {
         **gradio_settings.launch_settings(),

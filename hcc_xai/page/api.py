@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.auditing import audit as auditing
 from hcc_xai.batch.run import Options
@@ -24,7 +24,6 @@ from hcc_xai.imaging import draw
 from hcc_xai.imaging.read import decode
 from hcc_xai.language import errors
 from hcc_xai.model.exact import KINDS
-from hcc_xai.model.network import MASKS
 from hcc_xai.page import texts
 from hcc_xai.page.gradio_settings import BATCH, MODEL, SLOW, Lane
 from hcc_xai.page.inputs import Picture, Question, unpack
@@ -32,7 +31,7 @@ from hcc_xai.page.memory import Answers, move, private_folder, take
 from hcc_xai.page.tabs.view import LAYERS, View
 from hcc_xai.reports.writers import files_of
 
-_MASKS = ("lesion", "liver")  # the order in which they are handed out
+_MASKS = ("lesion", "organ")  # the order in which they are handed out
 _log = logging.getLogger(__name__)
 
 # What an endpoint hands back: numbers, then the paths of files.
@@ -48,17 +47,21 @@ class Endpoints:
     """
 
     def __init__(
-        self, analyzer: Analyzer, answers: Answers, rivals: Mapping[str, str] | None = None
+        self, models: Answerer, answers: Answers, rivals: Mapping[str, str] | None = None
     ) -> None:
-        self.analyzer, self.answers, self.rivals = analyzer, answers, rivals or {}
-        labels = list(analyzer.config.network.labels)
+        self.models, self.answers, self.rivals = models, answers, rivals or {}
+        first = models.of(models.kinds[0])
+        # Of several kinds each has labels and layers of its own.
+        free = len(models.kinds) > 1
+        labels = list(first.config.network.labels)
         with gr.Row(visible=False):
             file = gr.File(label="file", type="filepath")
             frame = gr.Number(None, label="frame", precision=0)
             spacing = gr.Number(None, label="mm_per_pixel")
-            label = gr.Dropdown(labels, value=None, label="label")
-            against = gr.Dropdown(labels, value=None, label="against")
-            kind = gr.Dropdown([*KINDS, "none"], value=KINDS[0], label="map")
+            label = gr.Dropdown(labels, value=None, label="label", allow_custom_value=free)
+            against = gr.Dropdown(labels, value=None, label="against", allow_custom_value=free)
+            maps_of = gr.Dropdown([*KINDS, "none"], value=KINDS[0], label="map")
+            kind = gr.Dropdown(list(models.kinds), value=None, label="kind")
             scale = gr.Dropdown(["absolute", "own"], value="absolute", label="scale")
             opacity = gr.Number(0.6, label="opacity")
             colours = gr.Dropdown(list(draw.COLOUR_MAPS), value="inferno", label="colour_map")
@@ -66,7 +69,9 @@ class Endpoints:
             accept = gr.Checkbox(False, label="accept")
             language = gr.Dropdown(list(texts.NAMES), value="en", label="language")
             method = gr.Dropdown(list(METHODS), value=KINDS[0], label="method")
-            layer = gr.Dropdown(list(analyzer.layers), value=None, label="layer")
+            layer = gr.Dropdown(
+                list(first.layers), value=None, label="layer", allow_custom_value=free
+            )
             seed = gr.Number(0, label="seed", precision=0)
             check = gr.Checkbox(False, label="check")
             point = gr.Textbox(None, label="point")
@@ -79,8 +84,8 @@ class Endpoints:
             by = gr.JSON(None, label="by")
             rival = gr.Textbox(None, label="against")
             analyze, explain, batch, audit = (gr.Button() for _ in range(4))
-        shared = (file, frame, spacing, label, scale, opacity, language, accept, files)
-        looks = [*shared, kind, colours, evidence]
+        shared = (file, frame, spacing, label, scale, opacity, language, accept, files, kind)
+        looks = [*shared, maps_of, colours, evidence]
         maps = [*shared, method, against, layer, seed, check, point]
         many = [*shared, draws, every, by, rival]
         answer, archived = [numbers, *pictures], [numbers, archive]
@@ -95,17 +100,19 @@ class Endpoints:
         by: list[str] | None = None,
         language: str = "en",
         against: str | None = None,
+        kind: str | None = None,
     ) -> _Answer:
-        """Audit the model on images and a table (CSV), or a ZIP of both: numbers and document;
-        against another bundle, of those that the page offers."""
+        """Audit the model of a kind (the first by default) on images and a table (CSV), or a ZIP of
+        both: numbers and document; against another bundle, of those that the page offers."""
 
         def run() -> _Answer:
             if against and against not in self.rivals:
                 raise unknown("bundle", against, list(self.rivals))
             other = self.rivals[against] if against else None
+            model = self.models.of(kind or self.models.kinds[0])
             with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
                 source = unpack(files or (), Path(folder))
-                report = auditing.audit(self.analyzer, source, by=by or (), other=other)
+                report = auditing.audit(model, source, by=by or (), other=other)
                 page = report.to_html(Path(folder) / "audit.html").read_bytes()
             return report.to_dict(), *self.answers.hand_out({"audit.html": page})
 
@@ -118,6 +125,7 @@ class Endpoints:
         every_frame: bool = True,
         accept: bool = False,
         language: str = "en",
+        kind: str | None = None,
     ) -> _Answer:
         """Analyze many files, ZIP archives and loops: a row a picture, and all of it as a ZIP."""
 
@@ -128,8 +136,10 @@ class Endpoints:
                 )
             with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
                 sources, out = move(files, Path(folder) / "in"), Path(folder) / "out"
-                options = Options(pictures=pictures, every_frame=every_frame, accept=accept)
-                answer_all(self.analyzer, sources, out, options=options)
+                options = Options(
+                    pictures=pictures, every_frame=every_frame, accept=accept, kind=kind
+                )
+                answer_all(self.models, sources, out, options=options)
                 whole = pack(out, Path(folder) / "all.zip").read_bytes()
                 rows = list(read_rows(out))
             return rows, *self.answers.hand_out({"all.zip": whole})
@@ -149,17 +159,19 @@ class Endpoints:
         evidence: bool = False,
         language: str = "en",
         accept: bool = False,
+        kind: str | None = None,
     ) -> _Answer:
-        """Analyze a liver ultrasound: numbers and words, then overlay, lesion mask, liver mask.
+        """Analyze a picture: numbers and words, then overlay, mask of the lesions, mask of the
+        organ; no mask where its kind has none.
 
         With `evidence` it also tests what hiding the lesion does: two more passes of the network.
         """
-        picture = Picture(file, frame, mm_per_pixel, accept)
+        picture = Picture(file, frame, mm_per_pixel, accept, kind)
 
         def run() -> _Answer:
             a = self._read(picture)
             view = View(
-                show=MASKS if map == "none" else LAYERS,
+                show=LAYERS[:-1] if map == "none" else LAYERS,
                 opacity=opacity,
                 label=a.label if label is None else label,
                 kind=map,
@@ -184,18 +196,19 @@ class Endpoints:
         seed: int = 0,
         check: bool = False,
         point: str | None = None,
+        kind: str | None = None,
     ) -> _Answer:
         """One map by one method: what speaks for a label (rather than another).
 
         With `check` it is tested: its score. With a `point`, "row, column", why that place is
         outlined as lesion, or why not.
         """
-        picture = Picture(file, frame)
+        picture = Picture(file, frame, kind=kind)
         question = Question(method, label, against, layer, seed, check, point)
 
         def run() -> _Answer:
             a = self._read(picture)
-            explanation = question.put(self.analyzer, a)
+            explanation = question.put(self.models, a)
             overlay = a.overlay_of(explanation, absolute=scale == "absolute", opacity=opacity)
             numbers = {**explanation.to_dict(), "accepted": a.accepted}
             return numbers, *self.answers.hand_out({"overlay.png": draw.png(overlay)})
@@ -211,14 +224,16 @@ class Endpoints:
             frame=picture.frame,
             mm_per_pixel=picture.spacing,
         )
-        return self.analyzer.analyze(image, accept=picture.accept)
+        return self.models.analyze(image, kind=picture.kind, accept=picture.accept)
 
     def _analysis(self, a: Analysis, view: View, *, evidence: bool) -> _Answer:
         if evidence:
-            a = a.with_evidence(self.analyzer.evidence(a))
-        files = files_of(a, ("overlay", "masks"), view.look)
+            a = a.with_evidence(self.models.evidence(a))
+        files = files_of(a, ("overlay", "masks"), view.look(a))
         named = {ending.lstrip("_"): content for ending, content in files.items()}
-        return a.to_dict(), *self.answers.hand_out(named)
+        paths = dict(zip(named, self.answers.hand_out(named), strict=True))
+        masks = {a.role(mask): paths.get(f"{mask}.png") for mask in a.config.network.masks}
+        return a.to_dict(), paths["overlay.png"], *(masks.get(role) for role in _MASKS)
 
 
 def _offer(

@@ -13,7 +13,7 @@ from hcc_xai.errors import ArgumentError, DataError
 if TYPE_CHECKING:
     import gradio as gr
 
-    from hcc_xai.analysis.analyzer import Analyzer
+    from hcc_xai.analysis.models import Answerer
     from hcc_xai.analysis.result import Analysis
     from hcc_xai.explain.methods import Explanation
 
@@ -59,12 +59,14 @@ class Picture:
         frame: of a file with frames, from 0; None for the file's own choice.
         spacing: mm per pixel, or None for the file's own.
         accept: the gate does not stop it.
+        kind: that it is said to be; None for what it is taken for.
     """
 
     path: str | None
     frame: int | None = None
     spacing: float | None = None
     accept: bool = False
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,15 @@ class Question:
     check: bool
     point: str | None
 
-    def put(self, analyzer: Analyzer, a: Analysis) -> Explanation:
+    def put(self, models: Answerer, a: Analysis) -> Explanation:
         """Ask it.
 
         Raises:
             ArgumentError: a name, or a place, that is not there.
         """
         if self.point:
-            return analyzer.explain_outline(a, place_of(self.point), layer=self.layer)
-        return analyzer.explain(
+            return models.explain_outline(a, place_of(self.point), layer=self.layer)
+        return models.explain(
             a,
             self.method,
             label=self.label,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hcc_xai.model.runtime import Floats, Raw, TorchRuntime
 
 if TYPE_CHECKING:
-    from hcc_xai.analysis.analyzer import Analyzer
+    from hcc_xai.analysis.models import Answerer
     from hcc_xai.model.bundle import Bundle
 
 Forward = Callable[[Floats], Raw]
@@ -47,9 +47,9 @@ class LentRuntime(TorchRuntime):
         return self._lent(inputs)
 
 
-def load_for_page(where: str | None) -> Analyzer:
-    """Load a bundle; on a ZeroGPU Space, where the package `spaces` is installed, with a
-    `LentRuntime`.
+def load_for_page(where: str | None) -> Answerer:
+    """Load a bundle, or all that ship; on a ZeroGPU Space, where the package `spaces` is installed,
+    with a `LentRuntime` each.
 
     Args:
         where: what `hcc_xai.load` takes.
@@ -57,12 +57,10 @@ def load_for_page(where: str | None) -> Analyzer:
     Raises:
         BundleError: one sentence says what is wrong with the bundle.
     """
-    from hcc_xai.analysis.analyzer import Analyzer, load
-    from hcc_xai.model.bundle import default_model, load_bundle
+    from hcc_xai.analysis.models import load
 
     try:
         import spaces
     except ImportError:
         return load(where)
-    bundle = load_bundle(where if where is not None else default_model())
-    return Analyzer(bundle, runtime=LentRuntime(bundle, spaces.GPU))
+    return load(where, runtime=lambda bundle: LentRuntime(bundle, spaces.GPU))

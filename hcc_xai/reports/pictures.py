@@ -86,10 +86,11 @@ def marked(answer: Answer, picture: Picture) -> Picture:
 
 
 def _masks(answer: Answer, look: Look) -> dict[str, NDArray[np.bool_]]:
+    """The masks that are drawn, by what they are; the target last, on top of the organ."""
     names = answer.masks if look.show is None else look.show
-    shown = {name: answer.masks[name] for name in names}
-    if answer.target in shown:  # on top of the organ that holds it
-        shown[answer.target] = shown.pop(answer.target)
+    shown = {answer.role(name): answer.masks[name] for name in names}
+    if "lesion" in shown:
+        shown["lesion"] = shown.pop("lesion")
     return shown
 
 

@@ -80,7 +80,7 @@ def losses(
         if name == config.target:
             target = _target_loss(masks[:, index], own, truth, pixels=pixels, over=over)
         else:
-            organ = _overlap(masks[:, index], whole, 0.5, 1.0)
+            organ = _organ_loss(masks[:, index], whole)
     small = F.avg_pool2d(own[:, None], STRIDE)
     grade = _grade(out.logits, truth.labels, config)
     if config.target is not None:
@@ -132,9 +132,9 @@ def _target_loss(
     return loss
 
 
-def _overlap(logits: Tensor, truth: Tensor, over: float, cross: float) -> Tensor:
-    bits = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((1, 2))
-    return tversky_loss(logits, truth, over) + cross * bits
+def _organ_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    cross = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((1, 2))
+    return tversky_loss(logits, truth, 0.5) + cross
 
 
 def box_loss(logits: Tensor, box: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def make_bundle(
             for label in network.labels
         },
         licence=licence,
-        malignant=of.positive if of.positive in network.labels else None,
+        positive=of.positive if of.positive in network.labels else None,
         # About two cells of the map: less than that is no outline. Fixed ahead, not fitted.
         least_lesion_share=0.001,
         training=dict(training),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -33,13 +34,7 @@ def load_pretrained(network: Network, path: str | Path) -> int:
     whole = any(name.startswith("trunk.") for name in weights)
     module: torch.nn.Module = network if whole else network.trunk
     own = module.state_dict()
-    fitting = {}
-    for name, value in own.items():
-        weight = weights.get(name)
-        if weight is not None and weight.ndim == 4 and weight.shape[1] == 3 and value.shape[1] == 1:
-            weight = weight.sum(1, keepdim=True)
-        if weight is not None and weight.shape == value.shape:
-            fitting[name] = weight
+    fitting = fitting_tensors(weights, own)
     if len(fitting) < 0.9 * sum(not k.endswith("num_batches_tracked") for k in own):
         raise DataError(
             "pretrained-does-not-fit",
@@ -51,6 +46,26 @@ def load_pretrained(network: Network, path: str | Path) -> int:
         )
     module.load_state_dict({**own, **fitting})
     return len(fitting)
+
+
+def fitting_tensors(
+    weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The weights that a module has a tensor of that name and shape for; a colour stem is summed
+    to grey.
+
+    Args:
+        weights: to start from, by name.
+        own: the module's state.
+    """
+    fitting = {}
+    for name, value in own.items():
+        weight = weights.get(name)
+        if weight is not None and weight.ndim == 4 and weight.shape[1] == 3 and value.shape[1] == 1:
+            weight = weight.sum(1, keepdim=True)
+        if weight is not None and weight.shape == value.shape:
+            fitting[name] = weight
+    return fitting
 
 
 def early(network: Network) -> set[str]:

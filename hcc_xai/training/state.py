@@ -18,7 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from hcc_xai.analysis.device import pick_device
 from hcc_xai.errors import DataError
-from hcc_xai.model.network import Network
+from hcc_xai.model.network import Network, NetworkConfig
 from hcc_xai.training.pretrained import early, load_pretrained, train_mode
 from hcc_xai.training.recipe import Plan, TrainConfig
 
@@ -96,10 +96,8 @@ class Run:
         path = self.out / LAST
         about = read_about(path)
         recipe = {**TrainConfig().to_dict(), **about["recipe"]}  # of an older version, perhaps
-        if (
-            recipe != self.plan.recipe.to_dict()
-            or about["network"] != self.network.config.to_dict()
-        ):
+        network = {**NetworkConfig().to_dict(), **about["network"]}
+        if recipe != self.plan.recipe.to_dict() or network != self.plan.network.to_dict():
             raise DataError(
                 "run-of-another-recipe",
                 "{folder} holds a training with another recipe; name another folder",

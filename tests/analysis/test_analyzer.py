@@ -176,6 +176,7 @@ def test_public_names() -> None:
         "Image",
         "Lesion",
         "Method",
+        "Models",
         "Neighbour",
         "Opinion",
         "OutlineExplanation",

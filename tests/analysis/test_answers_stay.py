@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import load
 from hcc_xai.phantoms.phantom import make, random_spec
 
 TOP = Path(__file__).parents[2]

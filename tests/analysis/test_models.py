@@ -7,47 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import CHEST, LIVER, Told
 
-from hcc_xai.analysis.models import Models
+from hcc_xai.analysis import models as several
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Models, load
+from hcc_xai.batch.run import Options, run
+from hcc_xai.cli.main import main
 from hcc_xai.errors import ArgumentError
-from hcc_xai.model.router import OTHER, Sight
-from tests.conftest import SHAPES, Shape, make_tiny
-
-LIVER, CHEST = "liver-ultrasound", "chest-x-ray"
-
-
-class Told:
-    """A router that says what it is told of pictures by their brightness."""
-
-    kinds = (LIVER, CHEST, OTHER)
-    least = {LIVER: 0.2, CHEST: 0.2}
-
-    def look(self, greys):
-        return tuple(self.sight(float(np.mean(grey))) for grey in greys)
-
-    def sight(self, level: float) -> Sight:
-        if level > 0.9:
-            return Sight({LIVER: 0.1, CHEST: 0.2, OTHER: 0.7}, 0.9, True)
-        liver = 0.9 if level < 0.5 else 0.02
-        return Sight({LIVER: liver, CHEST: 0.98 - liver, OTHER: 0.02}, 0.2, False)
-
-    def could_be(self, sight: Sight, kind: str) -> bool:
-        return not sight.strange and sight.probabilities[kind] >= self.least[kind]
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Models:
-    folders = {
-        LIVER: make_tiny(tmp_path / "liver", shape=Shape()),
-        CHEST: make_tiny(tmp_path / "chest", shape=SHAPES["organ alone"]),
-    }
-    return Models(folders, Told(), device="cpu")
-
-
-@pytest.fixture
-def film() -> np.ndarray:
-    grey = np.random.default_rng(0).integers(120, 220, (120, 140)).astype(np.uint8)
-    return np.dstack([grey] * 3)
+from hcc_xai.files import read_lines
+from hcc_xai.imaging import draw
 
 
 def test_each_picture_is_answered_by_its_own_bundle(models, scan, film) -> None:
@@ -98,3 +67,63 @@ def test_a_person_overrules_and_the_answer_says_so(models, scan, film) -> None:
         models.analyze(film, kind="dental-x-ray")
     with pytest.raises(ArgumentError, match="at least one"):
         Models({}, Told())
+
+
+def test_one_bundle_is_overruled_as_several_are(models, scan) -> None:
+    own = models.of(LIVER)
+    assert own.of(LIVER) is own and own.kinds == (LIVER,) and own.names == (own.name,)
+    assert own.analyze(scan, kind=LIVER).standing == "accepted"
+    with pytest.raises(ArgumentError, match=f"known: {LIVER}"):
+        own.analyze(scan, kind=CHEST)
+
+
+def test_without_a_name_all_that_ship_answer(
+    bundles: Path, scan, film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HCC_XAI_MODEL", str(bundles))
+    monkeypatch.setattr(several, "default_router", Told)
+    loaded = load(device="cpu")
+    assert isinstance(loaded, Models) and loaded.kinds == (LIVER, CHEST)
+    assert [a.kind for a in loaded.analyze([film, scan])] == [CHEST, LIVER]
+    assert len(set(loaded.names)) == 2
+    monkeypatch.setenv("HCC_XAI_MODEL", str(bundles / "chest"))
+    one = load(device="cpu")
+    assert isinstance(one, Analyzer) and one.kinds == (CHEST,)
+
+
+def test_a_mixed_folder_says_the_kind_of_each_and_goes_on(
+    models, scan, film, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name, picture in (("scan", scan), ("film", film)):
+        (tmp_path / "in" / f"{name}.png").write_bytes(draw.png(picture))
+    done = run(models, [tmp_path / "in"], tmp_path / "out")
+    rows = {row["file"]: row for row in read_lines(tmp_path / "out" / "answers.jsonl")}
+    assert done.rows == 2 and {k: r["kind"] for k, r in rows.items()} == {
+        "scan.png": LIVER, "film.png": CHEST,
+    }  # fmt: skip
+    assert ",kind," in (tmp_path / "out" / "table.csv").read_text().splitlines()[0]
+    again = run(models, [tmp_path / "in"], tmp_path / "out")
+    assert again.rows == 0 and again.skipped == 2
+    stated = run(models, [tmp_path / "in"], tmp_path / "other", options=Options(kind=LIVER))
+    assert stated.rows == 2
+    rows = {row["file"]: row for row in read_lines(tmp_path / "other" / "answers.jsonl")}
+    assert rows["film.png"]["kind"] == LIVER and rows["film.png"]["standing"] == "unusual"
+    with pytest.raises(ArgumentError, match="kind of picture"):
+        run(models, [tmp_path / "in"], tmp_path / "third", options=Options(kind="tooth"))
+
+
+def test_the_command_line_is_overruled(
+    bundles: Path, film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("HCC_XAI_MODEL", str(bundles))
+    monkeypatch.setattr(several, "default_router", Told)
+    path = tmp_path / "film.png"
+    path.write_bytes(draw.png(film))
+    assert main(["analyze", str(path)]) == 0
+    assert "normal (test)" in (said := capsys.readouterr().out) or "abnormal (test)" in said
+    assert main(["analyze", str(path), "--kind", LIVER, "--out", str(tmp_path / "o")]) == 0
+    assert '"kind": "liver-ultrasound"' in (tmp_path / "o" / "film.json").read_text()
+    assert main(["explain", str(path), "--kind", LIVER, "--out", str(tmp_path / "o")]) == 0
+    assert main(["analyze", str(path), "--kind", "tooth"]) == 2
+    assert "kind of picture" in capsys.readouterr().err

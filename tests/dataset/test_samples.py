@@ -63,7 +63,8 @@ def test_training_and_serving_read_a_picture_alike(
     frame = Frame.around(find_sector(image.pixels), size=len(sample.grey))
     np.testing.assert_array_equal(sample.sector, frame.network_sector)
     np.testing.assert_array_equal(sample.grey, np.rint(frame.shrink(image.grey * 255)))
-    served, seen = tiny.prepare(image)
+    prepared = tiny.prepare(image)
+    served, seen = prepared.frame, prepared.input
     np.testing.assert_array_equal(served.sector, frame.sector)
     both = (seen >= 0) & (plain(sample, SIZE)[0] >= 0)
     assert both.sum() > 0.97 * (seen >= 0).sum()

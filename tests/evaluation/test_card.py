@@ -92,13 +92,13 @@ def test_the_section_on_confidence_comes_out_again() -> None:
     )
     right = [figure(row[0]) for row in rows_of(text, "| band | how often right |\n").values()]
     held = rows_of(text, "| of | true grade in the set |\n")
-    frames = {k.removeprefix("frames of "): figure(v[0]) for k, v in held.items() if "frames" in k}
+    frames = {k.removeprefix("images of "): figure(v[0]) for k, v in held.items() if "images" in k}
     sizes, empty = text.split("Grades in a set: ")[1].split("\n")[0].split("; empty sets ")
     figures = Confidence(
         raw,
         calibrated,
         right=dict(zip(("green", "amber", "red"), right, strict=True)),
-        coverage={k: figure(v[0]) for k, v in held.items() if "frames" not in k},
+        coverage={k: figure(v[0]) for k, v in held.items() if "images" not in k},
         coverage_at=frames,
         set_size=figure(sizes),
         empty_sets=figure(empty),

@@ -18,7 +18,7 @@ from hcc_xai.dataset.folder import read_index, read_truth
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation import lesion_rule
 from hcc_xai.evaluation.card import card
-from hcc_xai.evaluation.changed import bare, gather_looks, other_looks, painted
+from hcc_xai.evaluation.changed import bare, gather_looks, other_looks, painted, part_tested
 from hcc_xai.evaluation.evaluate import run
 from hcc_xai.evaluation.out_of_fold import (
     PREDICTIONS,
@@ -34,6 +34,7 @@ from hcc_xai.evaluation.summarise import summarise
 from hcc_xai.evaluation.summary import Summary
 from hcc_xai.evaluation.tables import table_markdown
 from hcc_xai.findings.outlines import Outlines
+from hcc_xai.kinds.known import LIVER
 from hcc_xai.model.bundle import load_bundle
 
 LABELS = ("normal", "benign", "malignant")
@@ -66,7 +67,7 @@ def copy(bundle: Path, to: Path, **changes: Any) -> Path:
 def test_rows_say_what_the_analysis_says(
     data: Path, bundles: dict[int, Path], answered: Path
 ) -> None:
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
 
     rows = {r["name"]: r for r in read_rows(answered / PREDICTIONS)}
     assert list(rows) == [r.name for r in read_index(data)]
@@ -83,7 +84,7 @@ def test_rows_say_what_the_analysis_says(
         else:
             assert row["lesion_dice"] is row["lesion_iou"] is row["hidden"] is None
             assert row["false_lesion"] == bool(answer.lesions)
-        assert (row["liver_dice"] is None) == (record.name == "malignant_5")
+        assert (row["organ_dice"] is None) == (record.name == "malignant_5")
         heat = np.maximum(answer.heatmap(record.label, "contribution"), 0)
         share = row["shares"]["truth"]["contribution"]
         assert share["lesion"] == pytest.approx(heat[lesion].sum() / heat.sum(), abs=1e-4)
@@ -98,7 +99,7 @@ def test_rows_say_what_the_analysis_says(
         odds = np.exp(said - said.max())
         assert list(row["bare"].values()) == pytest.approx(odds / odds.sum(), abs=1e-5)
         if row["hidden"] is not None:
-            pictures = painted(answer, truth)
+            pictures = painted(answer, part_tested(answer, truth, record), truth)
             logits = model.forward(pictures["hidden"][None]).logits[0].astype(float)
             odds = np.exp(logits - logits.max())
             index = list(answer.probabilities).index(record.label)
@@ -107,11 +108,13 @@ def test_rows_say_what_the_analysis_says(
 
 
 def test_painting_changes_the_lesion_and_nothing_else(data: Path, bundles: dict[int, Path]) -> None:
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
 
+    record = next(r for r in read_index(data) if r.name == "benign_4")
     answer = load(bundles[0], device="cpu").analyze(data / "images" / "benign_4.png")
     truth = read_truth(data, "benign_4")
-    before, pictures = answer.frame.to_network(answer.image.grey), painted(answer, truth)
+    before = answer.frame.to_network(answer.image.grey)
+    pictures = painted(answer, part_tested(answer, truth, record), truth)
     lesion = answer.frame.shrink((truth == 2).astype(np.float32)) > 0.5
     liver = answer.frame.shrink((truth > 0).astype(np.float32)) > 0.5
     assert (pictures["hidden"] != before)[lesion].mean() > 0.9
@@ -152,25 +155,26 @@ def test_a_stopped_run_goes_on_and_another_network_starts_anew(
 def test_another_scanners_look_leaves_the_lesion_and_its_ring_alone(
     data: Path, bundles: dict[int, Path], answered: Path
 ) -> None:
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
 
     records = read_index(data)
     record = next(r for r in records if r.name == "benign_4")
     answer = load(bundles[0], device="cpu").analyze(data / "images" / "benign_4.png")
     truth = read_truth(data, "benign_4")
-    looks = gather_looks(records, data, 96)
+    looks = gather_looks(records, data, 96, kind=LIVER)
     assert set(looks) == {"a", "b"} and len(looks["a"]) == 6
     before = answer.frame.to_network(answer.image.grey)
     lesion = answer.frame.shrink((truth == 2).astype(np.float32)) > 0.5
-    pictures = other_looks(answer, truth, record, looks)
+    tested = part_tested(answer, truth, record)
+    pictures = other_looks(answer, tested, record, looks)
     assert len(pictures) == 3
     for after in pictures:
         assert (after == before)[lesion].all() and (after < 0)[before < 0].all()
         assert (after != before)[(before >= 0) & ~lesion].mean() > 0.5
-    assert other_looks(answer, truth, record, {record.stratum: looks[record.stratum]}) == []
+    assert other_looks(answer, tested, record, {record.stratum: looks[record.stratum]}) == []
     rows = {r["name"]: r for r in read_rows(answered / PREDICTIONS)}
     for row in rows.values():
-        assert len(row["looks"]) == (3 if row["lesion_px"] and row["has_liver"] else 0)
+        assert len(row["looks"]) == (3 if row["lesion_px"] and row["has_organ"] else 0)
         area, inside = row["pixels"]
         assert sum(area) == row["sector_px"] and sum(inside) <= row["lesion_px"]
 
@@ -192,7 +196,7 @@ def test_a_frame_size_left_out_is_answered_by_who_never_saw_it(
     )
     table = summary.left_out
     assert [(row.stratum, row.n) for row in table] == [("a", 6), ("b", 6), (None, 12)]
-    assert table[0].unseen["liver_dice"].n == table[0].seen["liver_dice"].n == 5
+    assert table[0].unseen["organ_dice"].n == table[0].seen["organ_dice"].n == 5
     unseen = table[2].unseen
     shares = {k: [r["answer"] == k for r in rows if r["label"] == k] for k in ("normal", "benign")}
     for label, right in shares.items():
@@ -234,7 +238,7 @@ def test_the_page_about_the_data_finds_what_was_planted(data: Path, tmp_path: Pa
 def test_wrong_folds_and_wrong_sizes_are_named(
     data: Path, bundles: dict[int, Path], tmp_path: Path
 ) -> None:
-    from hcc_xai.analysis.analyzer import load
+    from hcc_xai.analysis.models import load
 
     with pytest.raises(DataError, match="fold 7"):
         predict_folds({7: bundles[0]}, data, tmp_path)

@@ -20,12 +20,13 @@ def test_limits_of_a_lesion_and_its_lines_by_hand() -> None:
     rows = []
     for i in range(40):  # normal images: one part each, of mean probability 0.50, 0.51, ... 0.89
         rows.append({"name": str(i), "label": "normal", "fold": i % 4, "lesion_px": 0,
-                     "sector_px": 1000, "found": [[50, 0, 0.5 + i / 100]],
+                     "outlines": "drawn", "sector_px": 1000, "found": [[50, 0, 0.5 + i / 100]],
                      "pixels": [[20] * 50, [0] * 50]})  # fmt: skip
     # In the lesions, the share that is lesion rises with the probability k / 50 as k / 40.
     lesion = [round(20 * min(1, k / 40)) for k in range(50)]
     for i in range(40):
         rows.append({"name": f"m{i}", "label": "malignant", "fold": i % 4, "lesion_px": 400,
+                     "outlines": "drawn",
                      "sector_px": 1000, "found": [[400, 380, 0.95], [30, 0, 0.7]],
                      "pixels": [[20] * 50, lesion]})  # fmt: skip
     found = lesion_rule.fit(rows, 0.0)

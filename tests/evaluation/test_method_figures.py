@@ -11,7 +11,8 @@ import pytest
 import torch
 from conftest import make_tiny
 
-from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import load
 from hcc_xai.dataset.folder import Record, read_index
 from hcc_xai.errors import DataError
 from hcc_xai.evaluation import method_rows

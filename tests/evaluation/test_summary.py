@@ -44,16 +44,17 @@ def make_rows(
         chances = dict(zip(LABELS, (odds / odds.sum()).tolist(), strict=True))
         answer, some = max(LABELS, key=lambda k: chances[k]), label != "normal"
         overlap = float(random.random()) if some else None
-        parts = {"lesion": 0.6 * some, "liver": 0.3, "rest": 0.1, "outside": 0.0}
+        parts = {"lesion": 0.6 * some, "organ": 0.3, "rest": 0.1, "outside": 0.0}
         maps: Row = {kind: parts for kind in KINDS}
         rows.append({
             "name": f"i{i}", "label": label, "fold": i % 5, "stratum": stratum, "group": str(i),
+            "outlines": "drawn", "present": [answer],
             "width": int(stratum.split("x")[0]), "height": int(stratum.split("x")[1]),
             "brightness": 0.3,
             "sharpness": 0.1, "sector_share": 0.5, "probabilities": chances, "answer": answer,
             "band": "green" if chances[answer] > 0.9 else "red", "sector_iou": 0.97,
-            "has_liver": True,
-            "liver_dice": 0.9, "lesion_px": 100 * some, "lesion_share": (0.01 + i / 9000) * some,
+            "has_organ": True,
+            "organ_dice": 0.9, "lesion_px": 100 * some, "lesion_share": (0.01 + i / 9000) * some,
             "lesion_dice": overlap and 2 * overlap / (1 + overlap), "lesion_iou": overlap,
             "lesions": 1, "false_lesion": None if some else i % 2 == 0,
             "found": [[100, 50 * some, 0.8], [10, 0, 0.6]], "sector_px": 10000,
@@ -131,7 +132,7 @@ def test_figures_of_outlines_evidence_and_behaviour_by_hand() -> None:
     assert value(s, "lesion_dice") == pytest.approx(np.mean([r["lesion_dice"] for r in some]))
     assert value(s, "lesion_hit") == pytest.approx(np.mean([r["lesion_iou"] > 0.1 for r in some]))
     false = np.mean([r["false_lesion"] for r in normal])
-    assert value(s, "false_lesion_normal") == pytest.approx(false)
+    assert value(s, "false_lesion_absent") == pytest.approx(false)
     quarters = [s.figures[f"lesion_dice_quartile_{k}"] for k in (1, 2, 3, 4)]
     assert sum(q.n for q in quarters) == len(some)
     smallest = sorted(some, key=lambda r: r["lesion_share"])[: quarters[0].n]
@@ -191,6 +192,6 @@ def test_table_shows_each_figure_and_leaves_out_what_has_no_meaning() -> None:
     assert not re.search(r"\b(None|nan|inf)\b", text)
     for line in text.splitlines():
         assert not line or line.startswith("|") and line.endswith("|")
-    assert "normal images with a false lesion |" in text
+    assert "normal images that show lesions all the same |" in text
     assert interval(None) == interval(Figure(None, None, None, 0)) == "-"
     assert interval(Figure(0.1, -0.2, 0.3, 9), signed=True) == "+0.100 (-0.200 to +0.300)"

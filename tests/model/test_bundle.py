@@ -266,7 +266,7 @@ def test_saving_what_does_not_fit_writes_nothing(
         two = replace(TINY, labels=("no", "yes"))
         titles = {label: {"en": label, "es": label} for label in two.labels}
         save_bundle(
-            tmp_path / "b", tiny_config(network=two, titles=titles, malignant="yes"), state, "c"
+            tmp_path / "b", tiny_config(network=two, titles=titles, positive="yes"), state, "c"
         )
     assert not (tmp_path / "b").exists()
 

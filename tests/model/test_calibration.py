@@ -148,6 +148,7 @@ def finished(tmp_path, tiny_bundle):
             "stratum": "a" if i % 3 else "b",
             "lesion_px": 100 * bool(answer),
             "sector_px": 1000,
+            "outlines": "drawn",
             "found": [[90, 80 * bool(answer), 0.5 + 0.4 * (i % 10) / 10 + 0.1 * bool(answer)]],
             "pixels": [[18] * 50, [2 * bool(answer)] * 50],
         }

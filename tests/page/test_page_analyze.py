@@ -70,14 +70,14 @@ def test_controls_redraw_without_the_network(
     a = tiny.analyze(png)
     assert np.array_equal(shown(first[tab.stage][0]), a.overlay(kind=None, show=()))
     assert np.array_equal(shown(first[tab.stage][1]), a.overlay())
-    assert first[tab.label] == a.label
+    assert first[tab.label]["value"] == a.label
 
     def refuse(*_: Any) -> None:
         raise AssertionError("the network was run")
 
     monkeypatch.setattr(tiny, "forward", refuse)
     view = View(
-        show=["liver", "heatmap"],
+        show=["organ", "heatmap"],
         opacity=0.9,
         label="benign",
         kind="contribution",
@@ -102,7 +102,7 @@ def test_the_downloads_are_what_save_writes(
 ) -> None:
     found = tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
     written = {path.name: path for path in tiny.analyze(png).save(tmp_path)}
-    for name in ("overlay", "lesion", "liver"):
+    for name in ("overlay", "lesion", "organ"):
         path = found[tab.downloads[name]]["value"]
         assert np.array_equal(shown(path), shown(str(written[Path(path).name])))
     numbers = json.loads(Path(found[tab.downloads["json"]]["value"]).read_text())

@@ -14,7 +14,8 @@ pytest.importorskip("gradio")
 import gradio as gr
 from page_tools import VISITOR, put
 
-from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import load
 from hcc_xai.auditing import audit as auditing
 from hcc_xai.page.api import Endpoints
 from hcc_xai.page.labels import Labels

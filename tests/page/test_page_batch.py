@@ -96,13 +96,13 @@ def test_a_batch_is_shown_sorted_and_taken_home(
         assert abs(heat.map).max() == pytest.approx(heat.scale, rel=1e-3)  # drawn at full strength
     assert updates[-2][many.progress] == "" and len(list(many.redraw(VISITOR, "en", *other))) == 1
     many.visitors.get(str(VISITOR.session_hash)).heats.clear()
-    explain = many.analyzer.explain
+    explain = many.models.explain
 
     def once(*given: Any, **more: Any) -> Any:  # the visitor stops it after the first
         many.halt(VISITOR)
         return explain(*given, **more)
 
-    monkeypatch.setattr(many.analyzer, "explain", once)
+    monkeypatch.setattr(many.models, "explain", once)
     updates = list(many.redraw(VISITOR, "en", *other))
     assert "6 pictures are shown without" in updates[-2][many.progress]
     assert len(pictures_of(updates[-1][many.gallery])) == 7

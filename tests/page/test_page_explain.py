@@ -76,7 +76,7 @@ def test_maps_stand_side_by_side_and_are_tested(
         drawn = draw.overlay(
             a.image.pixels,
             a.sector,
-            a.masks,
+            {a.role(name): mask for name, mask in a.masks.items()},
             heat=one.map,
             scale=one.scale,
             signed=name != methods[1],

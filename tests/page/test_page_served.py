@@ -62,7 +62,7 @@ def fetch(page: Served, path: str) -> httpx.Response:
 def call(page: Served, path: str) -> str:
     """`/analyze` by plain HTTP, with a path on the server; gradio_client would send the file."""
     place = f"{page.url}gradio_api/call/analyze"
-    options = [None, None, None, "grad-cam++", "absolute", 0.6, "inferno", False, "en", False]
+    options = [None, None, None, "grad-cam++", "absolute", 0.6, "inferno", False, "en", False, None]
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     event = httpx.post(place, json={"data": [file, *options]}).json()["event_id"]
     return httpx.get(f"{place}/{event}", timeout=60).text

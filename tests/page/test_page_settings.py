@@ -16,7 +16,8 @@ pytest.importorskip("gradio")
 import gradio as gr
 from starlette.responses import FileResponse
 
-from hcc_xai.analysis.analyzer import Analyzer, load
+from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import load
 from hcc_xai.imaging import read as images
 from hcc_xai.page import build, gradio_settings, launch, memory
 from hcc_xai.page.api import Endpoints

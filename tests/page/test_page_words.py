@@ -15,6 +15,7 @@ from page_tools import put
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.errors import ArgumentError, DataError, HccXaiError, ImageError
 from hcc_xai.imaging import image, refusals
+from hcc_xai.kinds.known import LIVER
 from hcc_xai.language import errors, words
 from hcc_xai.page import gradio_settings, style, texts
 from hcc_xai.page.inputs import place_of, unpack
@@ -77,13 +78,13 @@ def test_what_the_page_raises_itself_has_spanish(tmp_path: Path) -> None:
 
 def test_a_file_that_a_batch_could_not_read_says_why_in_the_readers_language() -> None:
     row = {"file": "a.png", "error": "This file is cut short."}
-    assert "This file is cut short." in table([row], {}, "en")
-    assert "Motivo, en inglés" in table([row], {}, "es")
+    assert "This file is cut short." in table([row], lambda kind: {}, (LIVER,), "en")
+    assert "Motivo, en inglés" in table([row], lambda kind: {}, (LIVER,), "es")
     row |= {
         "error_key": "picture-too-small",
         "error_values": {"width": 5, "height": 6, "least": 32},
     }
-    assert "demasiado pequeña (5 × 6 píxeles)" in table([row], {}, "es")
+    assert "demasiado pequeña (5 × 6 píxeles)" in table([row], lambda kind: {}, (LIVER,), "es")
 
 
 def test_a_text_without_a_language_is_said_in_english() -> None:

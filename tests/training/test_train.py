@@ -165,7 +165,7 @@ def test_grades_g1_to_g3_train_the_same_way(folder: Path, tmp_path: Path) -> Non
         examples=[],
     )
     answer = load(made, device="cpu").analyze(sorted((folder / "images").iterdir())[0])
-    assert list(answer.probabilities) == ["G1", "G2", "G3"] and answer.config.malignant is None
+    assert list(answer.probabilities) == ["G1", "G2", "G3"] and answer.config.positive is None
     assert answer.sentence("es")
 
 

@@ -11,8 +11,8 @@ SENTENCES = {
     },
     "stopped-title": {"en": "Stopped: no answer", "es": "Detenida: sin respuesta"},
     "stopped-more": {
-        "en": "The model knows only liver ultrasound. If it is one, you may see the answer; it stays marked.",
-        "es": "El modelo solo conoce ecografías hepáticas. Si lo es, puede ver la respuesta; quedará marcada.",
+        "en": "The model knows only {pictures}. If it is one, you may see the answer; it stays marked.",
+        "es": "El modelo solo conoce {pictures}. Si lo es, puede ver la respuesta; quedará marcada.",
     },
     "sure-not-dangerous": {
         "en": "The colour says how sure the answer is, not how dangerous.",
@@ -22,20 +22,21 @@ SENTENCES = {
     "trust": {"en": "Can I trust this?", "es": "¿Puedo fiarme?"},
     "kind": {"en": "kind of image", "es": "tipo de imagen"},
     "evidence": {"en": "evidence", "es": "evidencia"},
-    "hiding-wait": {"en": "hiding the lesions: …", "es": "al ocultar las lesiones: …"},
+    "hiding-wait": {"en": "hiding {the_targets}: …", "es": "al ocultar {the_targets}: …"},
     "second": {"en": "second opinion", "es": "segunda opinión"},
     "size": {"en": "size", "es": "tamaño"},
     "depth": {"en": "depth", "es": "profundidad"},
     "area": {"en": "area", "es": "área"},
-    "described": {"en": "Lesion 1, measured:", "es": "Lesión 1, medida:"},
-    "none": {"en": "none outlined", "es": "ninguna delineada"},
+    "described": {"en": "{one_target} 1, measured:", "es": "{one_target} 1, medidas:"},
+    "none": {"en": "none outlined", "es": "sin delinear"},
+    "others": {"en": "{count} more labels", "es": "otras {count} etiquetas"},
     "interval-note": {
         "en": "In brackets: the longest diameter within the dotted lines.",
         "es": "Entre paréntesis: el diámetro mayor dentro de las líneas de puntos.",
     },
     "dotted": {
-        "en": "dotted: mostly lesion, most of the lesion",
-        "es": "puntos: casi todo lesión, casi toda la lesión",
+        "en": "dotted: mostly {target}, most of {the_target}",
+        "es": "puntos: casi todo {target}, casi todo de {the_target}",
     },
     "further": {
         "en": "{count} smaller ones are in the JSON.",

@@ -14,7 +14,9 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.events import Dependency
 
-from hcc_xai.analysis.analyzer import Analyzer, let_through, with_spacing
+from hcc_xai.analysis.analyzer import let_through, with_spacing
+from hcc_xai.analysis.models import Answerer
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import HccXaiError
 from hcc_xai.imaging.read import decode
 from hcc_xai.language import errors
@@ -25,7 +27,14 @@ from hcc_xai.page.memory import Answers, Kept, take
 from hcc_xai.page.progress import Updates
 from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.tabs.analyze_shown import Opener, Shown
-from hcc_xai.page.tabs.view import StudyAnswers, View, Wish, write_json, write_picture
+from hcc_xai.page.tabs.view import (
+    StudyAnswers,
+    View,
+    Wish,
+    layers_of,
+    write_json,
+    write_picture,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -38,13 +47,14 @@ class AnalyzeTab(Shown):
     """
 
     def __init__(
-        self, analyzer: Analyzer, answers: Answers, labels: Labels, language: gr.Radio
+        self, models: Answerer, answers: Answers, labels: Labels, language: gr.Radio
     ) -> None:
-        super().__init__(analyzer.config, labels)
-        self.analyzer, self.answers, self.language = analyzer, answers, language
+        super().__init__(models, labels)
+        self.answers, self.language = answers, language
         self.shown: list[Block] = [  # what an answer sets
             *(self.stage, self.legend, self.answer, self.spoken, self.note, self.label),
             *(self.through, self.frame, self.spacing_note, self.upload, self.lirads),
+            *(self.picture_kind, self.show, self.scheme),
             *self.study,
             *self.downloads.values(),
         ]
@@ -97,7 +107,10 @@ class AnalyzeTab(Shown):
             self.read_frame, [self.frame, *start], self.shown, **LATEST, **MODEL
         )
         through = self.through.click(self.let_through, start, self.shown, **QUIET, **MODEL)
-        return [uploaded, *examples, moved, through]
+        other = self.picture_kind.input(
+            self.state_kind, [self.picture_kind, *start], self.shown, **QUIET, **MODEL
+        )
+        return [uploaded, *examples, moved, through, other]
 
     def _measured(self) -> Dependency:
         """The event of a spacing that was typed."""
@@ -147,6 +160,16 @@ class AnalyzeTab(Shown):
         data, name = kept.data, kept.answer.image.source
         return self._answer(request, lambda: (data, name), int(number) - 1, wish)
 
+    def state_kind(self, request: gr.Request, kind: str, *inputs: Any) -> Updates:
+        """The visitor says what kind of picture it is; it is answered by that kind's model."""
+        kept, wish = self._kept(request), Wish.from_values(*inputs)
+        if kept is None:
+            return self.without_answer(wish.language)
+        image, data = kept.answer.image, kept.data
+        return self._shown(
+            request, lambda: (self.models.analyze(image, kind=kind), data), wish, anew=True
+        )
+
     def _kept(self, request: gr.Request) -> Kept | None:
         return self.answers.get(str(request.session_hash))
 
@@ -157,17 +180,44 @@ class AnalyzeTab(Shown):
         frame: int | None,
         wish: Wish,
     ) -> Updates:
-        session, language = str(request.session_hash), wish.language
-        try:
-            mm, unclear = _number(wish.spacing, language)
+        mm, unclear = _number(wish.spacing, wish.language)
+
+        def answer() -> tuple[Analysis, bytes]:
             data, name = load()
             image = decode(data, name=name, frame=frame, mm_per_pixel=mm)
-            analysis = self.analyzer.analyze(image)
+            return self.models.analyze(image), data
+
+        # Another frame keeps the class that was chosen.
+        said = self._shown(request, answer, wish, anew=frame is None)
+        return {**said, self.spacing_note: unclear}
+
+    def _shown(
+        self,
+        request: gr.Request,
+        answer: Callable[[], tuple[Analysis, bytes | None]],
+        wish: Wish,
+        *,
+        anew: bool,
+    ) -> Updates:
+        """What is shown of a new answer, or why there is none.
+
+        Args:
+            request: of the visitor.
+            answer: gives the answer, and the file's bytes.
+            wish: how it is drawn.
+            anew: show the evidence for the answer, whatever class was chosen before.
+        """
+        session, language = str(request.session_hash), wish.language
+        before = self._kept(request)
+        try:
+            analysis, data = answer()
             kept = self.answers.put(session, analysis, data)
             view = wish.view
-            if frame is None:  # a new file; another frame keeps the class that was chosen
+            if anew or view.label not in analysis.probabilities:
                 view = replace(view, label=analysis.label)
-            return {**self.success(kept, view, language), self.spacing_note: unclear}
+            if before is None or before.answer.kind != analysis.kind:
+                view = replace(view, show=layers_of(analysis))
+            return self.success(kept, view, language)
         except HccXaiError as error:
             message = errors.say(error, language)
         except Exception:  # the page's boundary: a sentence, and the service goes on
@@ -188,10 +238,10 @@ class AnalyzeTab(Shown):
     def test(self, request: gr.Request, language: str) -> Updates:
         """What does hiding the lesion do? Runs the network on two more pictures."""
         kept = self._kept(request)
-        if kept is None or not kept.answer.accepted or not kept.answer.lesions:
+        if kept is None or not kept.answer.accepted or not kept.answer.testable:
             return {self.answer: gr.skip()}
         try:
-            kept.answer = kept.answer.with_evidence(self.analyzer.evidence(kept.answer))
+            kept.answer = kept.answer.with_evidence(self.models.evidence(kept.answer))
             said = html.answer(kept.answer, language)
             return {self.answer: said, self.downloads["json"]: write_json(kept)}
         except FileNotFoundError:  # another picture came in between
@@ -264,6 +314,7 @@ class AnalyzeTab(Shown):
             self.answer: html.answer(a, language),
             self.spoken: html.spoken(a, language),
             self.legend: self.legend_of(a, view, language) if a.accepted else "",
+            **(self.named_again(a, view, language) if a.accepted else {}),
             **self._suggestion(kept, study, language),
         }
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.explain.methods import METHODS
 from hcc_xai.findings.lirads import VISUALIZATION
 from hcc_xai.imaging import draw
+from hcc_xai.kinds.known import kind_named
+from hcc_xai.language import words
 from hcc_xai.model.bundle import BundleConfig
 from hcc_xai.model.exact import KINDS
 from hcc_xai.page.labels import Choice, Labels
@@ -25,8 +29,9 @@ _ORDER = ("normal", "benign", "malignant", "malignant_two", "benign_with_text", 
 class Layout:
     """The tab's components, made within a `gr.Blocks`."""
 
-    def __init__(self, config: BundleConfig, labels: Labels) -> None:
-        self.config, self.labels = config, labels
+    def __init__(self, models: Answerer, labels: Labels) -> None:
+        self.models, self.labels = models, labels
+        self.config = models.of(models.kinds[0]).config  # until there is an answer
         with gr.Row(elem_id="work"):
             with gr.Column(elem_id="left"):
                 self._intake()
@@ -91,10 +96,7 @@ class Layout:
             max_height=10_000,  # Gradio's 500 is overruled; the style says how high it is
             elem_id="stage",
         )
-        self._html(
-            lambda x: f"<div><h2>{text('empty', x)}</h2><p>{text('empty-more', x)}</p></div>",
-            "empty",
-        )
+        self._html(partial(empty, self.models.kinds), "empty")
         self._html(lambda x: f"<p>{text('caption', x)}</p>", "caption")
 
     def _html(self, words: Callable[[str], str], name: str) -> None:
@@ -121,6 +123,17 @@ class Layout:
             frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False, elem_id="frame")
             self.frame = add(frame, label="frame")
         with gr.Row(elem_classes="controls"):
+            kinds = partial(kind_choices, self.models.kinds)
+            named = gr.Dropdown(
+                kinds("en"),
+                value=None,
+                label=i18n("picture-kind"),
+                filterable=False,
+                interactive=True,
+                visible=len(self.models.kinds) > 1,
+                elem_id="picture-kind",
+            )
+            self.picture_kind = add(named, label="picture-kind", choices=kinds)
             labels = self.config.network.labels
             label = gr.Dropdown(
                 self._titles("en"),
@@ -137,7 +150,7 @@ class Layout:
             self.scale = add(scale, label="scale", choices=scales)
 
     def _titles(self, language: str) -> list[Choice]:
-        return [(self.config.titles[x][language], x) for x in self.config.network.labels]
+        return titles_of(self.config, language)
 
     def _measures(self) -> None:
         through = gr.Button(i18n("through"), visible=False, size="sm", elem_id="through")
@@ -151,13 +164,27 @@ class Layout:
                 mark = gr.Button(i18n("mark"), size="sm", elem_id="mark")
                 self.labels.add(mark, value="mark")  # the browser's: see `static/ruler.js`
             self.spacing_note = gr.HTML("", elem_id="spacing-note")
-            self._study()
+            with gr.Column(visible=self._scheme(self.config.kind), elem_id="study") as self.scheme:
+                self._study()
         self.downloads: dict[str, gr.DownloadButton] = {}
         with gr.Row(elem_id="downloads"):
-            for name in ("overlay", "lesion", "liver", "json"):
+            for name in ("overlay", "lesion", "organ", "json"):
+                mask = name in LAYERS
                 key = f"get-{name}"
-                button = gr.DownloadButton(i18n(key), size="sm", interactive=False, elem_id=key)
-                self.downloads[name] = self.labels.add(button, label=key)
+                button = gr.DownloadButton(
+                    i18n(name if mask else key),
+                    size="sm",
+                    interactive=False,
+                    visible=not mask,
+                    elem_id=key,
+                )
+                # What a mask's button says, the answer says.
+                self.downloads[name] = button if mask else self.labels.add(button, label=key)
+
+    @staticmethod
+    def _scheme(kind: str) -> bool:
+        """Whether there is a scheme of reporting for a kind of picture."""
+        return kind_named(kind).scheme is not None
 
     def _field(self, name: str, hint: str) -> gr.Textbox:
         box = gr.Textbox(
@@ -189,6 +216,29 @@ class Layout:
     def _question(self, name: str, choices: Callable[[str], list[Choice]]) -> gr.Radio:
         radio = gr.Radio(choices("en"), value=None, label=i18n(name), elem_id=name)
         return self.labels.add(radio, label=name, choices=choices)
+
+
+def empty(kinds: Sequence[str], language: str) -> str:
+    """What stands where the first picture will be, as HTML."""
+    named = [words.in_language(kind_named(kind).nouns, language) for kind in kinds]
+    a_picture = named[0]["a_picture"] if len(kinds) == 1 else text("any-picture", language)
+    more = text("empty-more", language)
+    if len(kinds) > 1:
+        pictures = ", ".join(nouns["pictures"] for nouns in named)
+        more += f"<br>{escape(text('empty-kinds', language, kinds=pictures))}"
+    head = escape(text("empty", language, a_picture=a_picture))
+    return f"<div><h2>{head}</h2><p>{more}</p></div>"
+
+
+def kind_choices(kinds: Sequence[str], language: str) -> list[Choice]:
+    """Kinds of picture to choose from: in words, and by name."""
+    return [(words.in_language(kind_named(k).nouns, language)["picture"], k) for k in kinds]
+
+
+def titles_of(config: BundleConfig, language: str) -> list[Choice]:
+    """The labels of a bundle to choose from: in words, and by name."""
+    titles = ((config.titles[label], label) for label in config.network.labels)
+    return [(title.get(language, title["en"]), label) for title, label in titles]
 
 
 def _yes_or_no(language: str) -> list[Choice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -12,11 +12,12 @@ from gradio.events import Dependency
 
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.page import texts
+from hcc_xai.page.labels import Choice
 from hcc_xai.page.memory import Kept
 from hcc_xai.page.progress import Updates
 from hcc_xai.page.tabs import answer_html as html
-from hcc_xai.page.tabs.analyze_layout import Layout
-from hcc_xai.page.tabs.view import View, write_files, write_picture
+from hcc_xai.page.tabs.analyze_layout import Layout, titles_of
+from hcc_xai.page.tabs.view import LAYERS, View, layers_of, write_files, write_picture
 from hcc_xai.reports.writers import WRITERS
 
 
@@ -55,7 +56,7 @@ class Shown(Layout):
         a, frames = kept.answer, kept.answer.image.frames
         if not a.accepted:
             return self._stopped(kept, language)
-        files = write_files(kept, tuple(WRITERS), view.look)
+        files = write_files(kept, tuple(WRITERS), view.look(a))
         scanned = write_picture(kept, "scanned", a.overlay(kind=None, show=()))
         return {
             self.stage: (scanned, files["overlay"]),
@@ -63,18 +64,39 @@ class Shown(Layout):
             self.answer: html.answer(a, language),
             self.spoken: html.spoken(a, language),
             self.note: html.note(texts.text("hint", language)),
-            self.label: view.label,
+            **self._named(a, view, language),
             self.through: gr.update(visible=False),
+            self.scheme: gr.update(visible=self._scheme(a.kind)),
             **self._questions(a, language),
             self.frame: gr.update(
                 visible=frames > 1, maximum=max(2, frames), value=a.image.frame + 1
             ),
             self.upload: None,
-            **{
-                button: gr.update(value=files[name], interactive=True)
-                for name, button in self.downloads.items()
-            },
+            **self._offered(a, files, language),
         }
+
+    def _named(self, a: Analysis, view: View, language: str) -> Updates:
+        """The controls whose choices depend on the kind of picture."""
+        show = [layer for layer in view.show if layer in layers_of(a)]
+        return {
+            self.picture_kind: a.kind,
+            self.label: gr.update(choices=titles_of(a.config, language), value=view.label),
+            self.show: gr.update(choices=_layers(a, language), value=show),
+        }
+
+    def _offered(self, a: Analysis, files: Mapping[str, str], language: str) -> Updates:
+        """The files to fetch; of masks, those that there are, by their names."""
+        masks = {a.role(mask): mask for mask in a.config.network.masks}
+        offered: Updates = {}
+        for name, button in self.downloads.items():
+            given, there = files.get(name), name in files
+            if name not in LAYERS:
+                offered[button] = gr.update(value=given, interactive=there)
+                continue
+            thing = html.mask_name(a, masks[name], language) if there else ""
+            label = texts.text("get-mask", language, thing=thing)
+            offered[button] = gr.update(value=given, interactive=there, visible=there, label=label)
+        return offered
 
     def failure(self, message: str, language: str) -> Updates:
         """The sentence stands where the file was dropped. The old answer goes: it would seem to
@@ -120,7 +142,20 @@ class Shown(Layout):
             self.spoken: html.spoken(kept.answer, language),
             self.note: html.note(texts.text("hint", language)),
             self.through: gr.update(visible=True),
+            self.picture_kind: None,  # whichever is chosen is an event then
         }
+
+    def named_again(self, a: Analysis, view: View, language: str) -> Updates:
+        """What of an answer's controls is written anew in another language."""
+        named = self._named(a, view, language)
+        del named[self.picture_kind]
+        masks = {a.role(mask): mask for mask in a.config.network.masks}
+        for name in (name for name in self.downloads if name in masks):
+            thing = html.mask_name(a, masks[name], language)
+            named[self.downloads[name]] = gr.update(
+                label=texts.text("get-mask", language, thing=thing)
+            )
+        return named
 
     def _questions(self, a: Analysis, language: str) -> Updates:
         """Another picture may be of another person: what was said of the last one is not kept."""
@@ -130,3 +165,17 @@ class Shown(Layout):
             self.benign: gr.update(choices=numbers, value=[], visible=bool(numbers)),
             self.lirads: html.lirads(a.lirads(), language),
         }
+
+
+def _layers(a: Analysis, language: str) -> list[Choice]:
+    """What of an answer can be shown: in the kind's words, and by name."""
+    masks = {a.role(mask): mask for mask in a.config.network.masks}
+    return [
+        (
+            html.mask_name(a, masks[layer], language)
+            if layer in masks
+            else texts.text(layer, language),
+            layer,
+        )
+        for layer in layers_of(a)
+    ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hcc_xai.findings.lirads import Suggestion
 
 _ROWS = 4  # lesions in the table; the JSON holds all
+_BARS = 5  # labels that are seen at once; of more, the most probable
 _TRUST = ("kind", "confidence", "evidence", "second", "note")  # topics with a line of their own
 
 
@@ -33,14 +34,14 @@ def answer(a: Analysis, language: str) -> str:
         return (
             f'<div class="head" data-stopped="true"><h2>{text("stopped-title", language)}</h2>'
             f'<p class="sentence" role="alert">{escape(reason)}</p>'
-            f"<p>{text('stopped-more', language)}</p></div>"
+            f"<p>{text('stopped-more', language, **_nouns(a, language))}</p></div>"
         )
-    tested = a.tested is not None or not a.lesions
+    tested = a.tested is not None or not a.testable
     parts = [
         _head(a, language),
         _bars(a, language),
         _trust(a, language, tested=tested),
-        _lesions(a, language),
+        _lesions(a, language) if a.target is not None else "",
         _description(a, language) if tested else "",
         f'<p class="about">{escape(_about(a, language))}</p>',
     ]
@@ -87,13 +88,13 @@ def legend(
     a: Analysis, language: str, *, label: str, kind: str | None, top: float, colour_map: str
 ) -> str:
     """The scale of the heatmap beside the picture, with its numbers."""
+    nouns = _nouns(a, language)
     keys = "".join(
-        f'<span class="key"><i style="background:rgb{draw.COLOURS[name]}"></i>'
-        f"{text(name, language)}</span>"
-        for name in ("lesion", "liver")
+        f'<span class="key"><i style="background:rgb{colour}"></i>{escape(name)}</span>'
+        for name, colour in _outlined(a, language)
     )
     if any(lesion.outer is not None for lesion in a.lesions):
-        keys += f'<span class="key dots">{text("dotted", language)}</span>'
+        keys += f'<span class="key dots">{escape(text("dotted", language, **nouns))}</span>'
     peek = f'<span class="peek">{text("peek", language)}</span>'
     if kind is None:
         off = text("legend-off", language)
@@ -111,6 +112,26 @@ def legend(
         f'<i class="ramp" style="background:{bar}"></i><span>{high}</span></span>'
         f'<span class="what">{escape(what)}</span><span class="how">{how}</span>{peek}</div>'
     )
+
+
+def mask_name(a: Analysis, mask: str, language: str) -> str:
+    """What a mask shows, in words: the kind's noun for its target and its organ, else its own
+    name."""
+    noun = {"lesion": "target", "organ": "organ"}.get(a.role(mask))
+    return mask if noun is None else _nouns(a, language)[noun]
+
+
+def _outlined(a: Analysis, language: str) -> list[tuple[str, tuple[int, int, int]]]:
+    """The name and the colour of each mask, the target first."""
+    masks = sorted(a.config.network.masks, key=lambda mask: mask != a.target)
+    return [
+        (mask_name(a, mask, language), draw.COLOURS.get(a.role(mask), draw.OTHER_COLOUR))
+        for mask in masks
+    ]
+
+
+def _nouns(a: Analysis, language: str) -> dict[str, str]:
+    return words.in_language(a.nouns, language)
 
 
 def figure(value: float, language: str) -> str:
@@ -134,16 +155,25 @@ def _head(a: Analysis, language: str) -> str:
 
 
 def _bars(a: Analysis, language: str) -> str:
+    order = list(a.probabilities)
+    if len(order) > _BARS:
+        order.sort(key=lambda label: -a.probabilities[label])
     rows = []
-    for label, value in a.probabilities.items():
-        mark = ' class="top"' if label == a.label else ""
+    for label in order:
+        value = a.probabilities[label]
+        mark = ' class="top"' if label in (a.label, *a.labels_present) else ""
         rows.append(
             f'<li{mark} data-label="{escape(label)}" data-value="{value:.6f}">'
             f'<span class="name">{escape(a.title(label, language))}</span>'
             f'<span class="bar" aria-hidden="true"><i style="width:{100 * value:.1f}%"></i></span>'
             f'<span class="number">{words.number(value, language)}</span></li>'
         )
-    return f'<ul class="bars" aria-label="{text("probabilities", language)}">{"".join(rows)}</ul>'
+    shown, more = "".join(rows[:_BARS]), "".join(rows[_BARS:])
+    bars = f'<ul class="bars" aria-label="{text("probabilities", language)}">{shown}</ul>'
+    if not more:
+        return bars
+    title = text("others", language, count=len(rows) - _BARS)
+    return f'{bars}<details><summary>{title}</summary><ul class="bars">{more}</ul></details>'
 
 
 def _trust(a: Analysis, language: str, *, tested: bool) -> str:
@@ -154,18 +184,19 @@ def _trust(a: Analysis, language: str, *, tested: bool) -> str:
             continue
         group = list(said)
         for part in ([s] for s in group) if topic == "note" else (group,):
-            lines.append(_line(topic, part, language, wait=topic == "evidence" and not tested))
+            wait = topic == "evidence" and not tested
+            hiding = text("hiding-wait", language, **_nouns(a, language)) if wait else ""
+            lines.append(_line(topic, part, language, more=hiding))
     return f'<h3>{text("trust", language)}</h3><ul class="trust">{"".join(lines)}</ul>'
 
 
-def _line(topic: str, said: Sequence[Statement], language: str, *, wait: bool) -> str:
-    """One question's statements, the first beside its name and the others below it."""
+def _line(topic: str, said: Sequence[Statement], language: str, *, more: str) -> str:
+    """One question's statements, the first beside its name, the others and what is still to come
+    below it."""
     doubt = any(s.severity == DOUBT for s in said)
     sign, state = ("!", "mind") if doubt else ("✓", "ok")
-    first, *more = (escape(s.say(language)) for s in said)
-    if wait:
-        more.append(escape(text("hiding-wait", language)))
-    rest = "".join(f"<br>{line}" for line in more)
+    first, *others = (escape(s.say(language)) for s in said)
+    rest = "".join(f"<br>{line}" for line in (*others, escape(more)) if line)
     return (
         f'<li class="{state}"><span class="sign" role="img" aria-label="{text(state, language)}">'
         f"{sign}</span><b>{text(topic, language)}</b>"
@@ -174,7 +205,8 @@ def _line(topic: str, said: Sequence[Statement], language: str, *, wait: bool) -
 
 
 def _lesions(a: Analysis, language: str) -> str:
-    title = f"<h3>{text('lesions', language)}</h3>"
+    nouns = _nouns(a, language)
+    title = f"<h3>{escape(nouns['targets'][:1].upper() + nouns['targets'][1:])}</h3>"
     if not a.lesions:
         return f'{title}<p class="none">{text("none", language)}</p>'
     in_mm = all(lesion.diameter_mm is not None for lesion in a.lesions[:_ROWS])
@@ -225,7 +257,8 @@ def _description(a: Analysis, language: str) -> str:
             )
     if not said:
         return ""
-    return f'<p class="described"><b>{text("described", language)}</b> {", ".join(said)}.</p>'
+    title = escape(text("described", language, **_nouns(a, language)))
+    return f'<p class="described"><b>{title}</b> {", ".join(said)}.</p>'
 
 
 def _about(a: Analysis, language: str) -> str:

@@ -6,12 +6,14 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 
 from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.auditing import audit as auditing
 from hcc_xai.auditing.document import summary
 from hcc_xai.auditing.measure import OWN
@@ -24,6 +26,7 @@ from hcc_xai.page.inputs import unpack
 from hcc_xai.page.labels import Choice, Labels
 from hcc_xai.page.memory import Visitors, new_folder
 from hcc_xai.page.progress import Slow, Tell, Updates, line
+from hcc_xai.page.tabs.analyze_layout import kind_choices
 from hcc_xai.page.texts import i18n, text
 
 _VISITORS = 4  # whose tables are remembered; the oldest go first
@@ -33,6 +36,7 @@ _VISITORS = 4  # whose tables are remembered; the oldest go first
 class _Kept:
     folder: Path
     table: Table
+    model: Analyzer
     audit: auditing.Audit | None = None  # once it ran
 
 
@@ -41,12 +45,12 @@ class AuditTab:
 
     def __init__(
         self,
-        analyzer: Analyzer,
+        models: Answerer,
         labels: Labels,
         language: gr.Radio,
         rivals: Mapping[str, str] | None = None,
     ) -> None:
-        self.analyzer, self.slow, self.rivals = analyzer, Slow(), rivals or {}
+        self.models, self.slow, self.rivals = models, Slow(), rivals or {}
         self.visitors = Visitors[_Kept](_VISITORS)
         with gr.Column(elem_id="audit-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="audit-intro"), value=_intro)
@@ -70,6 +74,16 @@ class AuditTab:
                     )
                     for form in ("html", "json")
                 }
+            kinds = partial(kind_choices, models.kinds)
+            kind = gr.Dropdown(
+                kinds("en"),
+                value=models.kinds[0],
+                label=i18n("picture-kind"),
+                filterable=False,
+                visible=len(models.kinds) > 1,
+                elem_id="audit-kind",
+            )
+            labels.add(kind, label="picture-kind", choices=kinds)
             by = gr.CheckboxGroup([], label=i18n("audit-by"), visible="hidden", elem_id="audit-by")
             self.by = labels.add(by, label="audit-by")
             rival = gr.Dropdown(
@@ -83,13 +97,16 @@ class AuditTab:
             self.progress = gr.HTML("", elem_id="audit-progress")
             self.told = gr.HTML("", elem_id="audit-told")
         shown = [self.progress, self.told, *self.files.values()]
-        choose.upload(self.read, [choose, language], [*shown, self.by, self.go], **QUIET)
+        choose.upload(self.read, [choose, language, kind], [*shown, self.by, self.go], **QUIET)
         started = go.click(self.run, [language, self.by, rival], shown, **QUIET, **BATCH)
         stop.click(self.halt, [language], [self.progress], cancels=[started], **QUIET)
         language.input(self.translate, [language], [self.told, self.by], **QUIET)
 
-    def read(self, request: gr.Request, paths: Sequence[str] | None, language: str) -> Updates:
-        """Images and a table were chosen: say what was understood, before anything runs."""
+    def read(
+        self, request: gr.Request, paths: Sequence[str] | None, language: str, kind: str = ""
+    ) -> Updates:
+        """Images and a table were chosen, of a kind (the first by default): say what was
+        understood, before anything runs."""
         session = str(request.session_hash)
         folder = new_folder()
         off: Updates = {
@@ -100,11 +117,12 @@ class AuditTab:
         }
         try:
             source = unpack(paths or (), folder)
-            table = read_table(source, self.analyzer.config.network.labels)
+            model = self.models.of(kind or self.models.kinds[0])
+            table = read_table(source, model.config.network.labels)
         except HccXaiError as error:
             shutil.rmtree(folder, ignore_errors=True)
             return off | {self.progress: line(errors.say(error, language), bad=True)}
-        self.visitors.put(session, _Kept(folder, table))
+        self.visitors.put(session, _Kept(folder, table, model))
         ready = text("audit-ready", language, n=len(table.cases))
         return off | {
             self.progress: line(ready),
@@ -128,7 +146,7 @@ class AuditTab:
 
         def work(tell: Tell) -> auditing.Audit:
             other = self.rivals.get(against)
-            return auditing.audit(self.analyzer, kept.table, by=by, other=other, progress=tell)
+            return auditing.audit(kept.model, kept.table, by=by, other=other, progress=tell)
 
         try:
             title = text("audit-going", language)

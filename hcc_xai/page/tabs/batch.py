@@ -16,7 +16,7 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.batch.run import Progress
 from hcc_xai.batch.run import run as answer_all
@@ -33,7 +33,7 @@ from hcc_xai.page.progress import Slow, Tell, Updates, bar, line
 from hcc_xai.page.tabs.analyze_shown import Opener
 from hcc_xai.page.tabs.batch_layout import DOWNLOADS, BatchLayout, GridView
 from hcc_xai.page.tabs.batch_picture import picture, small_map
-from hcc_xai.page.tabs.batch_table import summary, table
+from hcc_xai.page.tabs.batch_table import Titles, summary, table
 from hcc_xai.page.texts import text
 
 SHOWN = 200  # pictures in the grid; all are in the table and the ZIP
@@ -84,10 +84,10 @@ class BatchTab(BatchLayout):
     """Builds the tab within a `gr.Blocks`; its methods are the events."""
 
     def __init__(
-        self, analyzer: Analyzer, labels: Labels, language: gr.Radio, opener: Opener, tabs: gr.Tabs
+        self, models: Answerer, labels: Labels, language: gr.Radio, opener: Opener, tabs: gr.Tabs
     ) -> None:
-        super().__init__(analyzer.config, labels)
-        self.analyzer, self.opener, self.tabs = analyzer, opener, tabs
+        super().__init__(models, labels)
+        self.opener, self.tabs = opener, tabs
         self.visitors = Visitors[_Kept](_VISITORS, close=_Kept.halt)
         self._pool, self.slow = ThreadPoolExecutor(1), Slow()
         shown = [self.progress, self.gallery, self.table, self.open, *self.files.values()]
@@ -130,7 +130,7 @@ class BatchTab(BatchLayout):
 
         def work() -> Progress:
             return answer_all(
-                self.analyzer, sources, out, progress=tell, stop=kept.stop.is_set, keep=kept.add
+                self.models, sources, out, progress=tell, stop=kept.stop.is_set, keep=kept.add
             )
 
         empty: Updates = {self.gallery: [], self.table: "", self.open: gr.update(interactive=False)}
@@ -156,7 +156,7 @@ class BatchTab(BatchLayout):
         yield {
             self.progress: line(summary(total, language, most=SHOWN)),
             self.gallery: self._drawn(kept, language, view),
-            self.table: table(rows, self.analyzer.config.titles, language),
+            self.table: table(rows, self._titles_of, self.models.kinds, language),
             **{
                 button: gr.update(
                     value=str(kept.folder / ("" if name == "zip" else "out") / DOWNLOADS[name]),
@@ -165,6 +165,9 @@ class BatchTab(BatchLayout):
                 for name, button in self.files.items()
             },
         }
+
+    def _titles_of(self, kind: str) -> Titles:
+        return self.models.of(kind).config.titles
 
     def leave(self, request: gr.Request) -> None:
         """The tab was closed: nothing of the visitor stays."""
@@ -203,7 +206,7 @@ class BatchTab(BatchLayout):
         with kept.lock:
             everything = list(kept.small)
         wanted = [
-            (i, a, view.label or a.label)
+            (i, a, _drawn_label(a, view))
             for i, (_, a) in enumerate(everything)
             if a.accepted and _wanted(a, view.only)
         ]
@@ -215,7 +218,7 @@ class BatchTab(BatchLayout):
             for number, (index, a, label) in enumerate(todo):
                 if kept.enough.is_set() or turn != kept.turn:
                     return
-                explanation = self.analyzer.explain(a.forget(), method, label=label)
+                explanation = self.models.explain(a.forget(), method, label=label)
                 kept.heats[index, method, label] = small_map(explanation)
                 tell((number + 1) / len(todo))
 
@@ -231,7 +234,7 @@ class BatchTab(BatchLayout):
         with kept.lock:
             everything = list(kept.small)
         order = [i for i, (_, a) in enumerate(everything) if _wanted(a, view.only)]
-        order.sort(key=lambda i: _rank(everything[i], view.sort, self.analyzer.config.malignant))
+        order.sort(key=lambda i: _rank(everything[i], view.sort))
         kept.shown, kept.chosen = order, None
         folder = kept.folder / "drawn"
         shutil.rmtree(folder, ignore_errors=True)
@@ -241,7 +244,7 @@ class BatchTab(BatchLayout):
         for place, index in enumerate(order):
             item, small = everything[index]
             a = small.forget()  # whatever it works out to be drawn goes with it
-            heat = kept.heats.get((index, view.method, view.label or a.label))
+            heat = kept.heats.get((index, view.method, _drawn_label(a, view)))
             path = folder / f"{stamp}_{place}.jpg"
             drawn = picture(a, view, heat)
             cv2.imwrite(str(path), drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
@@ -296,14 +299,19 @@ def _wanted(a: Analysis, only: str) -> bool:
         return any(flag.severity != "info" for flag in a.raised) or not a.accepted
     if only == "lesion":
         return a.accepted and bool(a.forget().lesions)
-    return not only or a.accepted and only in (a.label, a.band())
+    return not only or a.accepted and only in (a.label, a.band(), a.kind)
 
 
-def _rank(one: tuple[Item, Analysis], sort: str, malignant: str | None) -> tuple[Any, ...]:
+def _drawn_label(a: Analysis, view: GridView) -> str:
+    """The label whose evidence is drawn: the one that is chosen, where the answer has it."""
+    return view.label if view.label in a.probabilities else a.label
+
+
+def _rank(one: tuple[Item, Analysis], sort: str) -> tuple[Any, ...]:
     item, a = one
     first: Any = 0
     if sort == "probability":
-        first = -a.probabilities[malignant or a.label]
+        first = -a.probabilities[a.config.positive or a.label]
     elif sort == "size":
         first = -max((x.area_px / a.sector.sum() for x in a.forget().lesions), default=0)
     elif sort == "sure":

@@ -8,14 +8,15 @@ from typing import Literal
 
 import gradio as gr
 
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.batch.tables import ANSWERS, PARQUET, TABLE
 from hcc_xai.explain.methods import METHODS
 from hcc_xai.imaging import draw
 from hcc_xai.language import words
-from hcc_xai.model.bundle import BundleConfig
 from hcc_xai.model.exact import KINDS
 from hcc_xai.page.inputs import Inputs
 from hcc_xai.page.labels import Choice, Labels
+from hcc_xai.page.tabs.analyze_layout import kind_choices, titles_of
 from hcc_xai.page.tabs.view import LAYERS
 from hcc_xai.page.texts import i18n, text
 
@@ -37,7 +38,7 @@ class GridView(Inputs):
     Attributes:
         layout: "grid", or "one" large picture at a time.
         sort: by "file", "probability" of the worst class, "size" of the largest lesion, or "sure".
-        only: which pictures: "" for all, a label, a band, "flagged", "lesion" or "stopped".
+        only: which pictures: "" for all, a kind, a label, a band, "flagged", "lesion" or "stopped".
         show: of `LAYERS`, what is drawn.
         opacity: of the map, 0 to 1.
         label: the class whose evidence is drawn; "" for each picture's answer.
@@ -63,8 +64,8 @@ class GridView(Inputs):
 class BatchLayout:
     """The tab's components, made within a `gr.Blocks`."""
 
-    def __init__(self, config: BundleConfig, labels: Labels) -> None:
-        self._titles = config.titles
+    def __init__(self, models: Answerer, labels: Labels) -> None:
+        self.models = models
         with gr.Column(elem_id="batch-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="batch-intro"), value=_intro)
             with gr.Row(elem_id="batch-intake"):
@@ -131,7 +132,15 @@ class BatchLayout:
         )
 
     def _named_labels(self, language: str) -> list[Choice]:
-        return [(titles[language], label) for label, titles in self._titles.items()]
+        """The labels to choose from; of several kinds none, as each has its own."""
+        if len(self.models.kinds) > 1:
+            return []
+        return titles_of(self.models.of(self.models.kinds[0]).config, language)
+
+    def _named_kinds(self, language: str) -> list[Choice]:
+        """The kinds to choose from, where there are several."""
+        several = self.models.kinds if len(self.models.kinds) > 1 else ()
+        return kind_choices(several, language)
 
     def _classes(self, language: str) -> list[Choice]:
         return [(text("the-answer", language), ""), *self._named_labels(language)]
@@ -139,7 +148,8 @@ class BatchLayout:
     def _filters(self, language: str) -> list[Choice]:
         bands = [(words.BANDS[band][language], band) for band in words.BANDS]
         more = [(text(f"only-{name}", language), name) for name in ("flagged", "lesion", "stopped")]
-        return [(text("only-all", language), ""), *self._named_labels(language), *bands, *more]
+        named = [*self._named_kinds(language), *self._named_labels(language)]
+        return [(text("only-all", language), ""), *named, *bands, *more]
 
 
 def _views(language: str) -> list[Choice]:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.explain.methods import Explanation
 from hcc_xai.imaging import draw
-from hcc_xai.model.network import MASKS
 from hcc_xai.page.tabs.batch_layout import GridView
-from hcc_xai.page.tabs.view import View
+from hcc_xai.page.tabs.view import View, masks_of
 
 
 def picture(a: Analysis, view: GridView, heat: Explanation | None) -> NDArray[np.uint8]:
@@ -24,14 +23,15 @@ def picture(a: Analysis, view: GridView, heat: Explanation | None) -> NDArray[np
         view: how it is drawn.
         heat: the map that `view` asks for, where it took another run and is there.
     """
-    masks = [layer for layer in view.show if layer in MASKS]
+    outlines = [layer for layer in view.show if layer != "heatmap"]
     if not a.accepted:
         return a.overlay(kind=None, show=())
     if heat is not None and view.asked:
         large = _large(heat, a.sector)
+        masks = masks_of(a, outlines)
         return a.overlay_of(large, opacity=view.opacity, colour_map=view.colour_map, show=masks)
-    layers = masks if view.asked else view.show
-    label = view.label or a.label
+    layers = outlines if view.asked else view.show
+    label = view.label if view.label in a.probabilities else a.label
     return View(layers, view.opacity, label, view.method, "absolute", view.colour_map).draw(a)
 
 

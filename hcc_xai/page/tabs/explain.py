@@ -11,18 +11,20 @@ from typing import Any
 
 import gradio as gr
 
-from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.animation import animate
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import HccXaiError
 from hcc_xai.explain.faithfulness import Faithfulness
 from hcc_xai.explain.methods import METHODS, Explanation
 from hcc_xai.language import errors
+from hcc_xai.model.bundle import BundleConfig
 from hcc_xai.page.gradio_settings import HIDDEN, QUIET, SLOW
 from hcc_xai.page.inputs import Inputs
 from hcc_xai.page.labels import Choice, Labels
 from hcc_xai.page.memory import Answers, Kept
 from hcc_xai.page.progress import Slow, Tell, Updates, line
+from hcc_xai.page.tabs.analyze_layout import titles_of
 from hcc_xai.page.tabs.explain_html import agreement_table, caption, title_of
 from hcc_xai.page.tabs.explain_questions import Questions
 from hcc_xai.page.tabs.view import stem, write_picture
@@ -64,9 +66,10 @@ class ExplainTab:
     """Builds the tab within a `gr.Blocks`; `run` is its event."""
 
     def __init__(
-        self, analyzer: Analyzer, answers: Answers, labels: Labels, language: gr.Radio
+        self, models: Answerer, answers: Answers, labels: Labels, language: gr.Radio
     ) -> None:
-        self.analyzer, self.answers = analyzer, answers
+        self.models, self.answers = models, answers
+        self.first = models.of(models.kinds[0])  # until there is an answer
         self.slow = Slow()
         with gr.Column(elem_id="explain-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="explain-intro"), value=_intro)
@@ -83,7 +86,7 @@ class ExplainTab:
                 for form in ("GIF", "WebP")
             }
         self.moving = gr.HTML("", elem_id="layers-at-work")
-        self.questions = Questions(analyzer, answers, self.slow, labels, language)
+        self.questions = Questions(models, answers, self.slow, labels, language)
         go.click(
             self.layers,
             [language, self.label],
@@ -98,16 +101,12 @@ class ExplainTab:
             *(part for cell in self.cells for part in cell),
         ]
         started = self.start.click(self.run, [language, *self.controls], shown, **QUIET, **SLOW)
+        self.choices = [self.label, self.against, self.layer]  # what `refresh` sets
         self.stop.click(self.halt, [language], [self.progress], cancels=[started], **HIDDEN)
 
     def _controls(self, labels: Labels) -> None:
-        titles = self.analyzer.config.titles
-
         def grades(key: str) -> Callable[[str], list[Choice]]:
-            return lambda x: [
-                (text(key, x), ""),
-                *((titles[label][x], label) for label in self.analyzer.config.network.labels),
-            ]
+            return lambda x: _grades(self.first.config, key, x)
 
         with gr.Row(elem_classes="controls"):
             value = ["grad-cam++", "contribution"]
@@ -119,7 +118,7 @@ class ExplainTab:
             self.label = self._list(labels, "class", grades("the-answer"))
             self.against = self._list(labels, "against", grades("nothing"))
             layer = gr.Dropdown(
-                list(self.analyzer.layers), value="map", label=i18n("layer"), elem_id="layer"
+                list(self.first.layers), value="map", label=i18n("layer"), elem_id="layer"
             )
             self.layer = labels.add(layer, label="layer")
             check = gr.Checkbox(True, label=i18n("check"), elem_id="check")
@@ -151,7 +150,7 @@ class ExplainTab:
             return {self.progress: line(text("explain-first", language), bad=True)}
         a = kept.answer
         try:
-            moving = animate(self.analyzer, a, label=label or None)
+            moving = animate(self.models.of(a.kind), a, label=label or None)
             contents = {"GIF": moving.gif(), "WebP": moving.webp()}
             name = f"{stem(a)}_layers"
             files: Updates = {
@@ -166,6 +165,18 @@ class ExplainTab:
         words = escape(text("layers-said", language, title=a.title(label or None, language)))
         picture = f'<img alt="{words}" src="data:image/webp;base64,{code}"><p>{words}</p>'
         return {self.progress: "", self.moving: picture, **files}
+
+    def refresh(self, request: gr.Request, language: str) -> Updates:
+        """The tab was opened, or the language switched: the classes and layers to choose from are
+        those of the picture's kind, and what was explained of another picture is gone."""
+        kept = self.answers.get(str(request.session_hash))
+        model = self.first if kept is None else self.models.of(kept.answer.kind)
+        updates: Updates = {
+            self.label: gr.update(choices=_grades(model.config, "the-answer", language), value=""),
+            self.against: gr.update(choices=_grades(model.config, "nothing", language), value=""),
+            self.layer: gr.update(choices=list(model.layers), value="map"),
+        }
+        return updates
 
     def halt(self, language: str) -> str:
         """What is said when the visitor stops it; what is there stays."""
@@ -202,7 +213,7 @@ class ExplainTab:
             where = asked.layer if METHODS[name].layered else None
 
             def explain(tell: Tell, name: str = name, where: str | None = where) -> Explanation:
-                return self.analyzer.explain(
+                return self.models.explain(
                     a,
                     name,
                     label=asked.label or None,
@@ -224,11 +235,16 @@ class ExplainTab:
         for one, (_, below) in zip(explanations, self.cells, strict=False):
 
             def test(tell: Tell, one: Explanation = one) -> Faithfulness:
-                return self.analyzer.check(a, one, progress=tell)
+                return self.models.check(a, one, progress=tell)
 
             title = text("testing", language, method=title_of(one.method, language))
             verdict = yield from self.slow.wait(test, title, language, self.progress)
             yield {below: caption(a, one, verdict, language)}
+
+
+def _grades(config: BundleConfig, key: str, language: str) -> list[Choice]:
+    """The labels of a bundle to choose from, after a choice that names none of them."""
+    return [(text(key, language), ""), *titles_of(config, language)]
 
 
 def _cell(number: int) -> tuple[gr.Image, gr.HTML]:

@@ -11,8 +11,8 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.challenges import Challenge
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import ArgumentError, HccXaiError
 from hcc_xai.explain.change_of_mind import ChangeOfMind
@@ -34,13 +34,13 @@ class Questions:
 
     def __init__(
         self,
-        analyzer: Analyzer,
+        models: Answerer,
         answers: Answers,
         slow: Slow,
         labels: Labels,
         language: gr.Radio,
     ) -> None:
-        self.analyzer, self.answers, self.slow = analyzer, answers, slow
+        self.models, self.answers, self.slow = models, answers, slow
         labels.add(gr.HTML(_title("en"), elem_id="ask-title"), value=_title)
         with gr.Row(elem_id="ask-row"):
             follow, mind, outline = (self._button(labels, name) for name in _BUTTONS)
@@ -109,7 +109,7 @@ class Questions:
         a = kept.answer
 
         def work(tell: Tell) -> tuple[Challenge, ...]:
-            return self.analyzer.challenge(a)
+            return self.models.challenge(a)
 
         title = text("ask-follow", language)
         challenged = yield from self.slow.wait(work, title, language, self.progress)
@@ -120,7 +120,7 @@ class Questions:
         a = kept.answer
 
         def work(tell: Tell) -> ChangeOfMind:
-            return self.analyzer.change_of_mind(a, progress=tell)
+            return self.models.change_of_mind(a, progress=tell)
 
         title = text("ask-mind", language)
         changed = yield from self.slow.wait(work, title, language, self.progress)
@@ -155,7 +155,7 @@ class Questions:
         def ask(kept: Kept, language: str) -> Iterator[Updates]:
             a = kept.answer
             try:
-                explanation = self.analyzer.explain_outline(a, (row, col))
+                explanation = self.models.explain_outline(a, (row, col))
             except ArgumentError:
                 yield {self.progress: line(text("ask-outside", language), bad=True)}
                 return

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import partial
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 
 from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Answerer
 from hcc_xai.language import words
 from hcc_xai.model.bundle import FIGURES, METHOD_FIGURES, RELIABILITY
+from hcc_xai.page.gradio_settings import QUIET, REDRAW
 from hcc_xai.page.labels import Labels
-from hcc_xai.page.texts import text
+from hcc_xai.page.progress import Updates
+from hcc_xai.page.tabs.analyze_layout import kind_choices, titles_of
+from hcc_xai.page.texts import i18n, text
 
 _LARGEST_FIGURE = 2 * 2**20  # bytes; a bundle may come from anyone
 _PICTURES = {  # of the card, and what they show
@@ -26,15 +31,42 @@ _PICTURES = {  # of the card, and what they show
 class ModelTab:
     """Builds the tab within a `gr.Blocks`."""
 
-    def __init__(self, analyzer: Analyzer, labels: Labels) -> None:
+    def __init__(self, models: Answerer, labels: Labels, language: gr.Radio) -> None:
+        self.models = models
+        first = models.of(models.kinds[0])
         with gr.Column(elem_id="model-page"):
-            labels.add(
-                gr.HTML(facts(analyzer, "en"), elem_id="facts"), value=lambda x: facts(analyzer, x)
+            kinds = partial(kind_choices, models.kinds)
+            kind = gr.Dropdown(
+                kinds("en"),
+                value=models.kinds[0],
+                label=i18n("picture-kind"),
+                filterable=False,
+                visible=len(models.kinds) > 1,
+                elem_id="model-kind",
             )
+            labels.add(kind, label="picture-kind", choices=kinds)
+            self.facts = gr.HTML(facts(first, "en"), elem_id="facts")
             labels.add(gr.HTML(_title("en"), elem_id="card-title"), value=_title)
-            for name, what in _PICTURES.items():
-                gr.HTML(picture(analyzer.bundle.path / name, what), elem_id=f"card-{name[:-4]}")
-            gr.Markdown(card(analyzer.bundle.card), elem_id="card", latex_delimiters=[])
+            self.pictures = {
+                name: gr.HTML(_picture(first, name), elem_id=f"card-{name[:-4]}")
+                for name in _PICTURES
+            }
+            self.card = gr.Markdown(card(first.bundle.card), elem_id="card", latex_delimiters=[])
+        chosen = [self.facts, self.card, *self.pictures.values()]
+        gr.on([kind.input, language.input], self.show, [kind, language], chosen, **QUIET, **REDRAW)
+
+    def show(self, kind: str, language: str) -> Updates:
+        """A kind was chosen, or the language switched."""
+        model = self.models.of(kind)
+        return {
+            self.facts: facts(model, language),
+            self.card: card(model.bundle.card),
+            **{shown: _picture(model, name) for name, shown in self.pictures.items()},
+        }
+
+
+def _picture(model: Analyzer, name: str) -> str:
+    return picture(model.bundle.path / name, _PICTURES[name])
 
 
 def card(text_of_readme: str) -> str:
@@ -69,13 +101,12 @@ def facts(analyzer: Analyzer, language: str) -> str:
         for band, value in config.bands.items()
     )
     masks = ", ".join(
-        f"{text(name, language)} {words.number(value, language)}"
-        for name, value in config.mask_thresholds.items()
+        f"{name} {words.number(value, language)}" for name, value in config.mask_thresholds.items()
     )
     rows = {
         "fact-name": f"{analyzer.name} · v{config.version}",
         "fact-labels": ", ".join(
-            f"{config.titles[label][language]} ({label})" for label in config.network.labels
+            f"{title} ({label})" for title, label in titles_of(config, language)
         ),
         "fact-trunk": f"{config.network.trunk} · {analyzer.device.type}",
         "fact-input": f"{config.network.size} × {config.network.size} px",

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.read import read
-from hcc_xai.model.network import MASKS
 from hcc_xai.page.inputs import Inputs
 from hcc_xai.reports.pictures import Look, overlay
 from hcc_xai.reports.writers import files_of
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from hcc_xai.findings.lirads import Suggestion
     from hcc_xai.page.memory import Kept
 
-LAYERS = ("lesion", "liver", "heatmap")
+LAYERS = ("lesion", "organ", "heatmap")
 _NAME = 80  # characters of a file's name that downloads carry on
 
 
@@ -54,8 +53,7 @@ class View(Inputs):
         """The kind of map that is drawn, or None."""
         return self.kind if "heatmap" in self.show else None
 
-    @property
-    def look(self) -> Look:
+    def look(self, a: Analysis) -> Look:
         """How the controls want an answer drawn."""
         return Look(
             label=self.label,
@@ -63,18 +61,30 @@ class View(Inputs):
             absolute=self.scale == "absolute",
             opacity=self.opacity,
             colour_map=self.colour_map,
-            show=[name for name in MASKS if name in self.show],
+            show=masks_of(a, self.show),
         )
 
     def draw(self, a: Analysis) -> NDArray[np.uint8]:
         """The explained picture, (H, W, 3) in the pixels of the file, RGB."""
-        return overlay(a, self.look)
+        return overlay(a, self.look(a))
 
     def top(self, a: Analysis) -> float:
         """The value that is drawn at full strength."""
         if self.scale == "absolute":
             return a.scale(self.kind)
         return draw.own_scale(a.heatmap(self.label, self.kind))
+
+
+def masks_of(a: Analysis, layers: Sequence[str]) -> list[str]:
+    """The masks of an answer that some of `LAYERS` show; one that is neither lesion nor organ goes
+    with the organ."""
+    roles = {mask: a.role(mask) for mask in a.config.network.masks}
+    return [mask for mask, role in roles.items() if (role if role in LAYERS else "organ") in layers]
+
+
+def layers_of(a: Analysis) -> list[str]:
+    """Those of `LAYERS` that an answer has."""
+    return [layer for layer in LAYERS if layer == "heatmap" or masks_of(a, [layer])]
 
 
 @dataclass(frozen=True)
@@ -150,10 +160,10 @@ def write_files(kept: Kept, formats: Sequence[str], look: Look) -> dict[str, str
         look: how pictures are drawn.
 
     Returns:
-        "overlay", "lesion", "json" and so on -> the file's path.
+        "overlay", "json", and what each mask is ("lesion", "organ") -> the file's path.
     """
     return {
-        re.sub(r"^_|\.\w+$", "", ending) or ending[1:]: kept.write(
+        kept.answer.role(re.sub(r"^_|\.\w+$", "", ending)) or ending[1:]: kept.write(
             f"{stem(kept.answer)}{ending}", content
         )
         for ending, content in files_of(kept.answer, formats, look).items()

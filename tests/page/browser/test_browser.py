@@ -135,7 +135,7 @@ def test_an_upload_is_answered_as_the_api_answers(
     assert alike(picture(page, 0), a.overlay(kind=None, show=()))
     explained = picture(page, 1)
     assert alike(explained, a.overlay())
-    assert count(explained, COLOURS["lesion"]) > 50 < count(explained, COLOURS["liver"])
+    assert count(explained, COLOURS["lesion"]) > 50 < count(explained, COLOURS["organ"])
     assert count(picture(page, 0), COLOURS["lesion"]) < 5
 
 
@@ -147,7 +147,7 @@ def test_the_explained_picture_is_on_the_screen(visit: Open) -> None:
 
     def liver() -> int:
         shot = PIL.Image.open(io.BytesIO(page.locator("#stage").screenshot())).convert("RGB")
-        away = np.abs(np.asarray(shot).astype(int) - np.array(COLOURS["liver"])).sum(-1)
+        away = np.abs(np.asarray(shot).astype(int) - np.array(COLOURS["organ"])).sum(-1)
         return int((away < 60).sum())
 
     def settled() -> int:
@@ -345,12 +345,12 @@ def test_downloads_are_named_by_the_file(visit: Open, tiny: Analyzer, tmp_path: 
     choose(page, scan)
     answered(page)
     a = tiny.analyze(scan)
-    for name in ("lesion", "liver"):
+    for name, mask in (("lesion", "lesion"), ("organ", "liver")):
         with page.expect_download() as found:
             page.locator(f"#get-{name}").click()
-        assert found.value.suggested_filename == f"case 7_{name}.png"
-        mask = np.asarray(PIL.Image.open(found.value.path())) > 0
-        assert alike(mask, a.masks[name])
+        assert found.value.suggested_filename == f"case 7_{mask}.png"
+        drawn = np.asarray(PIL.Image.open(found.value.path())) > 0
+        assert alike(drawn, a.masks[mask])
 
 
 def test_frames_of_a_loop(visit: Open) -> None:
