@@ -50,6 +50,11 @@ def flags_of(answer: Analysis) -> tuple[Flag, ...]:
             flags.append(Flag(code, "warning", words.both("no-organ", answer.config.nouns)))
         if telling.evidence_elsewhere(answer.shares["contribution"]):
             warn("evidence-elsewhere")
+    if answer.image.magnification is not None and answer.lesions:
+        times = answer.image.magnification
+        code = "detector-spacing" if times == 1 else "magnification"
+        told = words.both(code, times=f"{times:.2f}")
+        flags.append(Flag(code, "warning", told))
     for name in faults(measure_quality(answer.image.pixels, answer.sector)):
         warn(f"quality-{name}")
     return tuple(flags)

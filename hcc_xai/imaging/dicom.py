@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pydicom.uid import UID
 
 DICOM_ENDINGS = (".dcm",)
+_LARGEST_MAGNIFICATION = 5.0  # a larger one is a mistake
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -43,11 +43,13 @@ def read_dicom(data: bytes, frame: int | None) -> Image:
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import get_expected_length, get_nr_frames
 
-    ds = pydicom.dcmread(BytesIO(data), force=True)
+    ds = pydicom.dcmread(BytesIO(_closed(data)), force=True)
     keyword = next((k for k in _PIXELS if k in ds), None)
     if keyword is None or "Rows" not in ds or "Columns" not in ds:
         # pydicom drops an element that the file ends within.
-        started = "Rows" in ds and (b"\xe0\x7f\x10\0" in data or b"\x7f\xe0\0\x10" in data)
+        started = ("Rows" in ds or not len(ds)) and (
+            b"\xe0\x7f\x10\0" in data or b"\x7f\xe0\0\x10" in data
+        )
         if started:
             raise cut_short()
         raise ImageError(
@@ -67,7 +69,7 @@ def read_dicom(data: bytes, frame: int | None) -> Image:
         _check_codestream(ds, frame, frames)
     elif len(ds[keyword].value) < get_expected_length(ds):
         raise cut_short()
-    array = _decode_frame(data, ds, frame)
+    array = _decode_frame(ds, frame, frames)
     _flatten(ds, frame)
     if array.ndim == 3:
         pixels, grey = render(array, 2 ** int(ds.BitsStored) - 1)
@@ -78,42 +80,74 @@ def read_dicom(data: bytes, frame: int | None) -> Image:
     else:
         pixels, grey = render(_present(array, ds), 1)
     burned_in = str(ds.get("BurnedInAnnotation", "")).strip().upper() == "YES"
-    return Image(pixels, grey, _regions(ds), frame, frames, burned_in=burned_in)
+    regions, magnification = _regions(ds), _magnification(ds)
+    if magnification is not None:
+        regions = tuple(_shrunk(region, magnification) for region in regions)
+    return Image(
+        pixels,
+        grey,
+        regions,
+        frame,
+        frames,
+        burned_in=burned_in,
+        magnification=magnification if regions else None,
+    )
+
+
+_DELIMITER = b"\xfe\xff\xdd\xe0\0\0\0\0"
+_OPEN = tuple(b"\xe0\x7f\x10\0" + vr + b"\0\0\xff\xff\xff\xff" for vr in (b"OB", b"OW"))
+
+
+def _closed(data: bytes) -> bytes:
+    """A file whose last frame is whole and whose list of frames is not closed, as some devices
+    write it, closed; pydicom would lose all of it. Any other file as it is."""
+    if data.endswith(_DELIMITER):
+        return data
+    place = max(data.rfind(start) for start in _OPEN)
+    if place < 0:
+        return data
+    place += 12
+    while data[place : place + 4] == b"\xfe\xff\x00\xe0":
+        place += 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+    return data + _DELIMITER if place == len(data) else data
 
 
 # By what the name of the transfer syntax starts with.
 _PLUGINS = {"JPEG 2000": "pylibjpeg", "JPEG-LS": "pyjpegls", "JPEG ": "pillow"}
-_CHILD = """
-import io, sys, numpy, pydicom
-ds = pydicom.dcmread(io.BytesIO(sys.stdin.buffer.read()), force=True)
-numpy.save(sys.stdout.buffer, pydicom.pixels.pixel_array(ds, index=int(sys.argv[1])))
-"""
 
 
-def _decode_frame(data: bytes, ds: Dataset, frame: int) -> np.ndarray:
-    """One frame -> (rows, columns) or (rows, columns, 3), stored values; YBR has become RGB.
-
-    GDCM, pydicom's first choice, ends the whole process on some damaged files. So it is asked last,
-    for what nothing else reads (lossless JPEG in colour or of more than 8 bits), and in a process
-    of its own.
-    """
+def _decode_frame(ds: Dataset, frame: int, frames: int) -> np.ndarray:
+    """One frame -> (rows, columns) or (rows, columns, 3), stored values; YBR has become RGB."""
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import as_pixel_options
-    from pydicom.uid import JPEGBaseline8Bit
 
     syntax = ds.file_meta.TransferSyntaxUID
-    lossless = syntax.name.startswith("JPEG Lossless")
-    if lossless and (ds.BitsAllocated > 8 or ds.SamplesPerPixel > 1):
-        command = [sys.executable, "-Wignore", "-c", _CHILD, str(frame)]
-        child = subprocess.run(command, input=data, capture_output=True, timeout=300, check=True)
-        deep: np.ndarray = np.load(BytesIO(child.stdout), allow_pickle=False)
-        return deep
+    if syntax.name.startswith("JPEG Lossless") or (
+        syntax.name.startswith("JPEG Extended") and ds.BitsAllocated > 8
+    ):
+        return _decode_jpeg(ds, frame, frames)
     plugin = next((p for name, p in _PLUGINS.items() if syntax.name.startswith(name)), "")
-    if lossless:
-        # Pillow decodes 8-bit lossless frames too; only the syntax's name keeps pydicom from it.
-        ds.file_meta.TransferSyntaxUID = syntax = JPEGBaseline8Bit
     options = as_pixel_options(ds)
     return get_decoder(syntax).as_array(ds, index=frame, decoding_plugin=plugin, **options)[0]
+
+
+def _decode_jpeg(ds: Dataset, frame: int, frames: int) -> np.ndarray:
+    """A lossless JPEG, or one of 12 bits, which Pillow does not read; shapes as `_decode_frame`."""
+    import imagecodecs
+    from pydicom.encaps import get_frame
+
+    code = get_frame(ds.PixelData, frame, number_of_frames=frames)
+    if _size_of_jpeg(code) is None:  # `_check_codestream` could not tell how large it would be
+        raise damaged()
+    stored = shown = None
+    if ds.SamplesPerPixel == 3:
+        stored = "RGB" if ds.PhotometricInterpretation == "RGB" else "YCBCR"
+        shown = "RGB"
+    array = imagecodecs.jpeg_decode(code, colorspace=stored, outcolorspace=shown)
+    if ds.get("PixelRepresentation", 0):
+        unused = 8 * array.itemsize - int(ds.BitsStored)
+        array = (array << unused).view(f"i{array.itemsize}") >> unused
+    return array
 
 
 def _check_codestream(ds: Dataset, frame: int, frames: int) -> None:
@@ -129,11 +163,26 @@ def _check_codestream(ds: Dataset, frame: int, frames: int) -> None:
         with PIL.Image.open(BytesIO(code), formats=("JPEG", "JPEG2000")) as inner:
             size, layers = inner.size, getattr(inner, "layer", [])
     except (OSError, SyntaxError):
-        return  # RLE, JPEG-LS and 12-bit JPEG: their decoders allocate what the data set says
+        stated = _size_of_jpeg(code)
+        if stated is None:
+            return  # RLE and JPEG-LS: their decoders allocate what the data set says
+        size, layers = stated, []
     if size != (ds.Columns, ds.Rows):
         raise damaged()
     if len(layers) == 3 and layers[0][1:3] != layers[1][1:3]:
         ds.PhotometricInterpretation = "YBR_FULL_422"  # some call it RGB, but RGB is not subsampled
+
+
+def _size_of_jpeg(code: bytes) -> tuple[int, int] | None:
+    """Width and height that a JPEG states (ITU T.81, B.2.2); None of what is none."""
+    place = 2 if code.startswith(b"\xff\xd8") else len(code)
+    while place + 9 <= len(code) and code[place] == 0xFF:
+        marker, length = code[place + 1], int.from_bytes(code[place + 2 : place + 4])
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
+            height, width = code[place + 5 : place + 7], code[place + 7 : place + 9]
+            return int.from_bytes(width), int.from_bytes(height)
+        place += 2 + length
+    return None
 
 
 def _transfer_syntax(ds: Dataset) -> UID:
@@ -187,7 +236,7 @@ def _present(array: np.ndarray, ds: Dataset) -> np.ndarray:
     elif width and center is not None:
         grey = _window(values, center, width, str(ds.get("VOILUTFunction", "LINEAR")).upper())
     else:
-        if bits > 8 and not modality:
+        if bits > 8:
             ends = np.array([values.min(), values.max()], np.float64)
         grey = (values - np.float32(ends[0])) / np.float32(max(ends[1] - ends[0], 1e-12))
     grey = np.clip(grey, 0, 1).astype(np.float32)
@@ -242,6 +291,28 @@ def _regions(ds: Dataset) -> tuple[Region, ...]:
     except (TypeError, ValueError):
         return ()
     return (region,) if plausible(region) else ()
+
+
+def _magnification(ds: Dataset) -> float | None:
+    """How much larger things are at the detector than in the patient, where the spacing is the
+    detector's (PS3.3 10.7.1.3: PixelSpacing is missing, or the same): as the file estimates it, or
+    1.0; None elsewhere."""
+    own, detector = ds.get("PixelSpacing"), ds.get("ImagerPixelSpacing")
+    if not detector or (own and list(own) != list(detector)):
+        return None
+    try:
+        stated = float(ds.get("EstimatedRadiographicMagnificationFactor") or 1.0)
+    except (TypeError, ValueError):
+        stated = 1.0
+    return stated if 1.0 < stated < _LARGEST_MAGNIFICATION else 1.0
+
+
+def _shrunk(region: Region, times: float) -> Region:
+    return replace(
+        region,
+        mm_per_row=region.mm_per_row / times,
+        mm_per_column=region.mm_per_column / times,
+    )
 
 
 def _region(item: Dataset, height: int, width: int) -> Region | None:

@@ -59,6 +59,9 @@ class Image:
         source: base name of the file without control characters; "array" for an array.
         sha256: of the file's bytes; of the pixels for an array.
         burned_in: whether a DICOM file says that text is burned into its pixels.
+        magnification: of a projection whose file gives the spacing at the detector: how much larger
+            things are there than in the patient, by which the spacing was divided; 1.0 where the
+            file does not say it. None of other pictures.
     """
 
     pixels: np.ndarray
@@ -69,6 +72,7 @@ class Image:
     source: str = "array"
     sha256: str = ""
     burned_in: bool = False
+    magnification: float | None = None
 
     def __getstate__(self) -> dict[str, object]:
         """Pixels in few bytes, without loss: a grey picture is one channel, and its grey levels are
@@ -120,6 +124,7 @@ class Image:
             "frame": self.frame,
             "frames": self.frames,
             "burned_in": self.burned_in,
+            "magnification": self.magnification,
             "regions": [region.to_dict() for region in self.regions],
         }
 

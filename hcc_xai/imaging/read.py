@@ -211,7 +211,7 @@ def _check_spacing(value: Spacing) -> tuple[float, float] | None:
 def _with_spacing(image: Image, spacing: tuple[float, float] | None) -> Image:
     if spacing is None:
         return image
-    return replace(image, regions=(Region(0, 0, *image.shape, *spacing),))
+    return replace(image, regions=(Region(0, 0, *image.shape, *spacing),), magnification=None)
 
 
 def _load(source: str | os.PathLike[str]) -> bytes:

@@ -78,6 +78,14 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "Let through by hand, though it is unlike the {pictures} that the model knows: do not rely on the answer.",
         "es": "Admitida a mano, aunque no se parece a las {pictures} que el modelo conoce: no se fíe de la respuesta.",
     },
+    "detector-spacing": {
+        "en": "Sizes are those at the detector; in the patient things are smaller, and the file does not say by how much.",
+        "es": "Los tamaños son los del detector; en el paciente son menores, y el archivo no dice cuánto.",
+    },
+    "magnification": {
+        "en": "Sizes are those in the patient if the magnification of {times} that the file estimates is right.",
+        "es": "Los tamaños son los del paciente si es correcta la ampliación de {times} que estima el archivo.",
+    },
     "quality-dark": {
         "en": "The scan is very dark: what is weak in it may be missed.",
         "es": "La imagen es muy oscura: lo tenue puede pasar inadvertido.",

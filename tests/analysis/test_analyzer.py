@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import pytest
 import hcc_xai
 from hcc_xai.analysis.analyzer import Analyzer, with_spacing
 from hcc_xai.errors import ArgumentError, ImageError, SpacingError
+from hcc_xai.imaging.read import read
 from hcc_xai.phantoms.phantom import make, random_spec
 
 
@@ -195,3 +197,15 @@ def test_public_names() -> None:
         assert getattr(hcc_xai, name) is not None
     with pytest.raises(AttributeError):
         hcc_xai.no_such_name  # noqa: B018
+
+
+def test_sizes_at_the_detector_are_told(tiny: Analyzer, scan: np.ndarray) -> None:
+    image = read(scan, mm_per_pixel=0.2)
+    assert tiny.analyze(image).lesions
+    for magnification, code, said in (
+        (1.0, "detector-spacing", "at the detector"),
+        (1.25, "magnification", "magnification of 1.25"),
+    ):
+        answer = tiny.analyze(replace(image, magnification=magnification))
+        assert code in {flag.code for flag in answer.flags}
+        assert said in " ".join(s.say("en") for s in answer.statements)

@@ -230,6 +230,7 @@ def test_nothing_names_the_patient() -> None:
         assert "Quixote" not in fields + repr(image) and "1605" not in json.loads(fields)
         assert set(image.to_dict()) == {
             "source", "sha256", "height", "width", "frame", "frames", "burned_in", "regions",
+            "magnification",
         }  # fmt: skip
 
 
