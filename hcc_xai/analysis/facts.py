@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hcc_xai.imaging.quality import faults, measure_quality
+from hcc_xai.kinds.known import kind_named
 from hcc_xai.language import telling, words
 from hcc_xai.model.exact import KINDS
 
@@ -55,7 +56,8 @@ def flags_of(answer: Analysis) -> tuple[Flag, ...]:
         code = "detector-spacing" if times == 1 else "magnification"
         told = words.both(code, times=f"{times:.2f}")
         flags.append(Flag(code, "warning", told))
-    for name in faults(measure_quality(answer.image.pixels, answer.sector)):
+    measured = measure_quality(answer.image.pixels, answer.sector)
+    for name in faults(measured, kind_named(answer.kind).limits):
         warn(f"quality-{name}")
     return tuple(flags)
 

@@ -1,13 +1,14 @@
 """Is the picture good enough? Measured inside the sector, in the pixels of the file.
 
 The limits were set at the edge of what the Annotated Ultrasound Liver images show (how many of
-those alarm is in docs/experiments.md); that they alarm on pictures that are spoilt is tested on
-phantoms.
+those alarm is in docs/experiments.md), and those of other kinds at the edge of their sets; that
+they alarm on pictures that are spoilt is tested on phantoms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -59,20 +60,25 @@ def measure_quality(pixels: NDArray[np.uint8], sector: NDArray[np.bool_]) -> dic
     }
 
 
-def faults(measured: Mapping[str, float]) -> tuple[str, ...]:
+def faults(
+    measured: Mapping[str, float], own: Mapping[str, float | None] = MappingProxyType({})
+) -> tuple[str, ...]:
     """What is wrong with a picture.
 
     Args:
         measured: a value for each key of `LIMITS`, which `measure_quality` gives.
+        own: limits of the picture's kind that stand in for some of `LIMITS`; None where that is no
+            fault of the kind.
 
     Returns:
         The keys of the limits that are broken, in the order of `LIMITS`.
     """
-    return tuple(
-        name
-        for name, (limit, more) in LIMITS.items()
-        if (measured[name] > limit if more else measured[name] < limit)
-    )
+    found = []
+    for name, (usual, more) in LIMITS.items():
+        limit, value = own.get(name, usual), measured[name]
+        if limit is not None and (value > limit if more else value < limit):
+            found.append(name)
+    return tuple(found)
 
 
 def _detail(grey: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:

@@ -24,4 +24,5 @@ KIND = Kind(
     absent="notumor",
     target="tumour",
     size=192,
+    limits={"cut-off": 0.5},
 )

@@ -24,4 +24,5 @@ KIND = Kind(
     positive="malignant",
     target="lesion",
     size=224,
+    limits={"cut-off": None},  # a linear probe fills the picture
 )

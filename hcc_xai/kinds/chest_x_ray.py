@@ -26,4 +26,5 @@ KIND = Kind(
     positive="abnormal",
     organ="lungs",
     size=224,
+    limits={"cut-off": None},  # a film ends where it ends
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class Kind:
         organ: mask that evidence should lie in, or None.
         target: mask that lesions come from, or None.
         size: side of a new bundle's input, in pixels.
+        limits: of image quality, where they are not those of `imaging.quality.LIMITS`; None for
+            what is no fault here.
         scheme: of reporting, that its lesions' sizes are classed by ("US LI-RADS"), or None.
     """
 
@@ -44,6 +46,7 @@ class Kind:
     organ: str | None = None
     target: str | None = None
     size: int = 256
+    limits: Mapping[str, float | None] = field(default_factory=dict)
     scheme: str | None = None
 
     @property

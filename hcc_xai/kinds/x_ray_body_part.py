@@ -40,4 +40,5 @@ KIND = Kind(
     labels={label: {"en": en, "es": es} for label, (en, es) in _PARTS.items()},
     multiple=True,
     size=160,
+    limits={"cut-off": None, "blurred": 0.012},  # a film ends where it ends
 )

@@ -87,19 +87,19 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "Los tamaños son los del paciente si es correcta la ampliación de {times} que estima el archivo.",
     },
     "quality-dark": {
-        "en": "The scan is very dark: what is weak in it may be missed.",
+        "en": "The picture is very dark: what is weak in it may be missed.",
         "es": "La imagen es muy oscura: lo tenue puede pasar inadvertido.",
     },
     "quality-saturated": {
-        "en": "Much of the scan is at full white: the gain was too high to tell tissue apart.",
-        "es": "Gran parte de la imagen está en blanco saturado: la ganancia impide distinguir tejidos.",
+        "en": "Much of the picture is at full white: tissue cannot be told apart there.",
+        "es": "Gran parte de la imagen está en blanco saturado: ahí no se distinguen los tejidos.",
     },
     "quality-blurred": {
-        "en": "The scan is blurred: small lesions and edges may be missed.",
+        "en": "The picture is blurred: small lesions and edges may be missed.",
         "es": "La imagen está borrosa: pueden perderse lesiones pequeñas y bordes.",
     },
     "quality-small": {
-        "en": "The scan is only a few pixels wide: sizes are rough and small lesions may be missed.",
+        "en": "The picture is only a few pixels wide: sizes are rough and small lesions may be missed.",
         "es": "La imagen tiene muy pocos píxeles: los tamaños son aproximados y pueden perderse lesiones pequeñas.",
     },
     "quality-cut-off": {
@@ -111,11 +111,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "El Doppler color está activado: la red lo ve en gris y no se entrenó con él.",
     },
     "quality-caliper": {
-        "en": "A caliper seems to be drawn into the scan: the network may take the mark for a sign.",
+        "en": "A caliper seems to be drawn into the picture: the network may take the mark for a sign.",
         "es": "Parece haber un cursor de medida sobre la imagen: la red puede tomarlo por un signo.",
     },
     "quality-text": {
-        "en": "Text seems to be written into the scan: the network may take it for a sign.",
+        "en": "Text seems to be written into the picture: the network may take it for a sign.",
         "es": "Parece haber texto escrito sobre la imagen: la red puede tomarlo por un signo.",
     },
     "lirads-risk-unsaid": {

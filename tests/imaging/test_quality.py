@@ -89,3 +89,10 @@ def test_flags_come_with_words_in_both_languages(tiny: Analyzer) -> None:
 
     assert all(words.both(f"quality-{name}") for name in LIMITS)
     assert find_sector(pixels).any()
+
+
+def test_a_kind_has_limits_of_its_own() -> None:
+    measured = {name: (limit + 1 if more else limit - 1) for name, (limit, more) in LIMITS.items()}
+    assert faults(measured) == tuple(LIMITS)
+    own = {"cut-off": None, "dark": -5.0}
+    assert faults(measured, own) == tuple(n for n in LIMITS if n not in own)

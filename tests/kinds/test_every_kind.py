@@ -12,6 +12,7 @@ import pytest
 
 from hcc_xai import load
 from hcc_xai.dataset.folder import ORGAN, TARGET, read_index
+from hcc_xai.imaging.quality import LIMITS
 from hcc_xai.kinds import fields
 from hcc_xai.kinds.kind import Kind
 from hcc_xai.kinds.known import KINDS, LIVER
@@ -59,6 +60,10 @@ def test_its_labels_masks_and_roles_agree(kind: Kind) -> None:
     assert kind.positive is None or kind.positive in kind.labels
     assert kind.size % 32 == 0 and len(kind.masks) == len(set(kind.masks))
     assert not (kind.multiple and kind.absent)
+
+
+def test_its_limits_of_quality_are_known(kind: Kind) -> None:
+    assert set(kind.limits) <= set(LIMITS)
 
 
 @pytest.mark.parametrize("empty", [0, 128, 255])

@@ -120,9 +120,6 @@ class Layout:
                 elem_id="colours",
             )
             self.colours = add(colours, label="colours")
-            frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False, elem_id="frame")
-            self.frame = add(frame, label="frame")
-        with gr.Row(elem_classes="controls"):
             kinds = partial(kind_choices, self.models.kinds)
             named = gr.Dropdown(
                 kinds("en"),
@@ -134,6 +131,9 @@ class Layout:
                 elem_id="picture-kind",
             )
             self.picture_kind = add(named, label="picture-kind", choices=kinds)
+            frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False, elem_id="frame")
+            self.frame = add(frame, label="frame")
+        with gr.Row(elem_classes="controls"):
             labels = self.config.network.labels
             label = gr.Dropdown(
                 self._titles("en"),
