@@ -51,6 +51,8 @@ def flags_of(answer: Analysis) -> tuple[Flag, ...]:
             flags.append(Flag(code, "warning", words.both("no-organ", answer.config.nouns)))
         if telling.evidence_elsewhere(answer.shares["contribution"]):
             warn("evidence-elsewhere")
+    if answer.neighbours and answer.neighbours[0].same:
+        warn("trained-on")
     if answer.image.magnification is not None and answer.lesions:
         times = answer.image.magnification
         code = "detector-spacing" if times == 1 else "magnification"

@@ -26,6 +26,7 @@ from hcc_xai.findings.outlines import Outlines
 from hcc_xai.imaging import draw
 from hcc_xai.imaging.frame import Frame
 from hcc_xai.imaging.image import Image
+from hcc_xai.kinds.known import kind_named
 from hcc_xai.language import telling, words
 from hcc_xai.language.statement import Statement
 from hcc_xai.model.config import BundleConfig
@@ -384,7 +385,8 @@ class Analysis:
     # -- describing -------------------------------------------------------------------------------
 
     def describe(self, lesion: int = 1) -> tuple[Descriptor, ...]:
-        """A lesion in the reader's own words, each with the number behind it; see `describe`.
+        """A lesion in the reader's own words, each with the number behind it; see `describe`. What
+        means nothing in this kind of picture is left out.
 
         Args:
             lesion: its number, from 1, largest first.
@@ -405,8 +407,12 @@ class Analysis:
                 count=len(self.lesions),
             )
         if lesion not in self._descriptions:
-            self._descriptions[lesion] = describe(
+            all_of_it = describe(
                 self.image.grey, self.sector, self.organ_mask, self.lesions[lesion - 1]
+            )
+            wanted = kind_named(self.kind).described
+            self._descriptions[lesion] = tuple(
+                one for one in all_of_it if wanted is None or one.name in wanted
             )
         return self._descriptions[lesion]
 

@@ -259,6 +259,7 @@ def _about(
         "weights_sha256": models.first.bundle.weights_sha256,
         "out_of_fold": bool(models.by_fold),
         "images": len(answers.rows),
+        "trained_on": sum(row.trained_on for row in answers.rows),
         "labels": dict(Counter(row.label for row in answers.rows)),
         "positive": _positive(models.first),
         "positive_by": "config" if models.first.config.positive else "last label",

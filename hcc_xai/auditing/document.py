@@ -13,6 +13,7 @@ from hcc_xai.auditing.terms import (
     amount,
     chance,
     column,
+    comparable,
     group,
     interval,
     ladder,
@@ -65,7 +66,8 @@ def summary(report: Report, language: str) -> str:
     """The head of the document, for a page that offers the whole of it."""
     versus = _versus(report["versus"], language) if report["versus"] is not None else ""
     return (
-        f"{_worst(report['worst'], language)}{_caught(report, language)}"
+        f"{_trained_on(report['about'], language)}{_worst(report, language)}"
+        f"{_caught(report, language)}"
         f"<h3>{say('overall', language)}</h3>{_overall(report['overall'], language)}{versus}"
     )
 
@@ -75,7 +77,8 @@ def _body(report: Report, language: str) -> str:
     effort = {"draws": about["draws"], "shuffles": about["shuffles"]}
     parts = [
         f"<h1>{escape(say('title', language, model=about['model']))}</h1>",
-        _worst(report["worst"], language),
+        _trained_on(about, language),
+        _worst(report, language),
         _caught(report, language),
         _about(about, language),
         f"<h2>{say('overall', language)}</h2>{_overall(report['overall'], language)}",
@@ -120,9 +123,19 @@ def _list(lines: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(one)}</li>" for one in lines) + "</ul>"
 
 
-def _worst(worst: GroupRow | None, language: str) -> str:
-    kind = "worst" if worst is not None else "worst fine"
-    return f'<p class="{kind}">{escape(worst_said(worst, language))}</p>'
+def _trained_on(about: About, language: str) -> str:
+    """That images were trained on; nothing where none was."""
+    count = about.get("trained_on", 0)
+    if not count:
+        return ""
+    return f'<p class="worst">{say("trained-on", language, count=count, n=about["images"])}</p>'
+
+
+def _worst(report: Report, language: str) -> str:
+    """The verdict: red, green, or grey where nothing could be compared."""
+    worst, groups = report["worst"], report["groups"]
+    kind = "worst" if worst else "worst fine" if comparable(groups) else "worst unknown"
+    return f'<p class="{kind}">{escape(worst_said(worst, groups, language))}</p>'
 
 
 def _caught(report: Report, language: str) -> str:
@@ -269,7 +282,7 @@ def for_card(report: Report) -> str:
         f"## Audit ({about['date']}, hcc_xai {about['version']})",
         "",
         f"{about['images']} images, grouped by {', '.join(about['columns'])}. "
-        + worst_said(report["worst"], "en"),
+        + worst_said(report["worst"], report["groups"], "en"),
         "",
         "| figure | value | n |",
         "| --- | --- | --- |",

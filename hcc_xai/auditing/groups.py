@@ -131,16 +131,18 @@ def _rows(
     for name, some in metrics.items():
         for group in frame.by_group.index:
             inside = groups == group
-            n = some.at(inside).weight
+            own = some.at(inside)
+            n = own.weight
+            figure = own.figure(_finite(low.loc[group, name]), _finite(high.loc[group, name]))
             table.append(
                 {
                     "column": column,
                     "group": str(group),
                     "n": n,
                     "metric": name,
-                    "value": _finite(frame.by_group.loc[group, name]),
-                    "low": _finite(low.loc[group, name]),
-                    "high": _finite(high.loc[group, name]),
+                    "value": figure.value,
+                    "low": figure.low,
+                    "high": figure.high,
                     "small": n < SMALL,
                     "rest": _finite(some.at(~inside).value()),
                     "p": p[name],

@@ -52,6 +52,7 @@ class Measurement:
         probabilities: label -> 0 to 1, the model's.
         prediction_set: labels that the model cannot rule out; None where it is not calibrated.
         accepted: whether the gate lets it through.
+        trained_on: whether the model was trained on it, or on a near copy.
         dice: of the lesion's outline, 0 to 1; None without a mask that holds a lesion.
         hit: whether the lesion is found; None without a mask that holds a lesion.
         false_lesion: whether a lesion is outlined where there is none; None without an empty mask.
@@ -72,6 +73,7 @@ class Measurement:
     probabilities: Mapping[str, float]
     prediction_set: tuple[str, ...] | None
     accepted: bool
+    trained_on: bool
     dice: float | None
     hit: bool | None
     false_lesion: bool | None
@@ -126,6 +128,7 @@ def measure(analyzer: Analyzer, case: Case, *, challenges: bool = True) -> Measu
         probabilities=answer.probabilities,
         prediction_set=answer.prediction_set if answer.calibrated else None,
         accepted=answer.accepted,
+        trained_on=bool(answer.neighbours) and answer.neighbours[0].same,
         dice=dice(outline, lesion) if drawn and answer.target else None,
         hit=iou(outline, lesion) > _HIT if drawn and answer.target else None,
         false_lesion=(

@@ -120,6 +120,24 @@ class Numbers:
         known = self.values[np.isfinite(self.values)]
         return float(known.mean()) if known.size else np.nan
 
+    def figure(self, low: float | None, high: float | None) -> stats.Figure:
+        """The metric with the interval that a bootstrap gave it. Where every resample agrees with
+        the sample, as with one image, the bootstrap would call it certain: of a share the bound is
+        that of Clopper and Pearson then, of an AUROC the same of the rarer class, and of other
+        means of one image there is none."""
+        value = self.value()
+        if not np.isfinite(value):
+            return stats.Figure(None, None, None, self.known)
+        known = self.values[np.isfinite(self.values)]
+        share = self.positive is not None or bool(np.isin(known, (0.0, 1.0)).all())
+        if share and value in (0.0, 1.0) and self.weight:
+            n = self.weight if self.positive is None else self.weight // 2
+            bound = stats.unanimous(value, n)
+            return stats.Figure(value, bound.low, bound.high, self.known)
+        if self.known < 2 or low is None or high is None:
+            return stats.Figure(value, None, None, self.known)
+        return stats.Figure(value, low, high, self.known)
+
     def over(self, weights: Floats) -> Floats:
         """The metric where each image counts as often as its weight says. (R, N) -> (R,)."""
         if self.positive is not None:
@@ -156,5 +174,6 @@ def overall(
     figures = {}
     for name in METRICS:
         some = numbers(rows, name, positive)
-        figures[name] = stats.figure(some.over(draws), some.known).to_dict()
+        drawn = stats.figure(some.over(draws), some.known)
+        figures[name] = some.figure(drawn.low, drawn.high).to_dict()
     return figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from hcc_xai.stats import FigureRow
 
@@ -15,6 +15,7 @@ class About(TypedDict):
         weights_sha256: of the bundle's weights.
         out_of_fold: whether every image was judged by a model that never saw it.
         images: how many were measured.
+        trained_on: how many of them the model was trained on, or on a near copy.
         labels: true label -> images.
         positive: the label that sensitivity, specificity and AUROC are about.
         positive_by: who says so: the bundle's "config", or nobody, and it is the "last label".
@@ -33,6 +34,7 @@ class About(TypedDict):
     weights_sha256: str
     out_of_fold: bool
     images: int
+    trained_on: NotRequired[int]  # reports of older versions lack it
     labels: dict[str, int]
     positive: str
     positive_by: Literal["config", "last label"]

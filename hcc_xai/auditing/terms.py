@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # ruff: noqa: E501  (sentences, kept whole)
+from hcc_xai.auditing.groups import SMALL
 from hcc_xai.auditing.report import About, Baseline, Change, GroupRow, Shortcut, Step, Steps
 from hcc_xai.language import words
 from hcc_xai.stats import Figure, FigureRow
@@ -105,6 +108,14 @@ _TEXT = {
         "en": "No group stands out from the others by more than chance would make it, as far as this many images can tell.",
         "es": "Ningún grupo se aparta de los demás más de lo que explica el azar, hasta donde alcanzan estas imágenes.",
     },
+    "cannot-tell": {
+        "en": "Cannot tell whether any group stands out: no two groups could be compared. Each needs {least} images of a figure (of the rarer class {half}).",
+        "es": "No se puede saber si algún grupo se aparta: no hay dos grupos comparables. Cada uno necesita {least} imágenes por medida ({half} de la clase menor).",
+    },
+    "trained-on": {
+        "en": "{count} of {n} images, or near copies of them, are among those that the model was trained on: these figures say nothing about new images.",
+        "es": "{count} de {n} imágenes, o copias casi iguales, están entre las usadas para entrenar el modelo: estas medidas no dicen nada de imágenes nuevas.",
+    },
     "caught": {"en": "Speaks against it", "es": "En su contra"},
     "none-caught": {
         "en": "No shortcut was caught on these images.",
@@ -196,10 +207,17 @@ def group(name: str, language: str) -> str:
     return words.named(_GROUPS, name, language)
 
 
-def worst_said(worst: GroupRow | None, language: str) -> str:
-    """The worst group, in words."""
+def comparable(groups: Sequence[GroupRow]) -> bool:
+    """Whether any two groups hold enough images to be compared."""
+    return any(row["p"] is not None for row in groups)
+
+
+def worst_said(worst: GroupRow | None, groups: Sequence[GroupRow], language: str) -> str:
+    """The worst of some groups, in words; or that none stands out, or that none can be told."""
     if worst is None or worst["p"] is None:
-        return say("no-worst", language)
+        if comparable(groups):
+            return say("no-worst", language)
+        return say("cannot-tell", language, least=SMALL, half=SMALL // 2)
     return say(
         "worst",
         language,

@@ -185,27 +185,32 @@ def evaluate(options: Namespace) -> int:
         options.folds,
         options.out,
         bundle=options.card,
-        commands=_commands(options.folds.name),
+        commands=_commands(options),
         report=note,
     )
     print(table)
     return 0
 
 
-def _commands(runs: str) -> tuple[str, ...]:
-    """What makes the bundle and its figures again, for the card."""
+def _commands(options: Namespace) -> tuple[str, ...]:
+    """What makes a bundle and its figures again, for its card: what a file says, or the plain
+    way."""
+    from hcc_xai.model.bundle import load_bundle
+
+    if options.card is None:
+        return ()
+    if options.commands is not None:
+        return tuple(options.commands.read_text(encoding="utf-8").splitlines())
+    config, runs = load_bundle(options.card).config, options.folds.name
+    network, start = config.network, config.training.get("pretrained")
     return (
-        "python scripts/lesion_folder.py KINDS LESIONS",
-        "python -m hcc_xai train --data LESIONS --out PRE --epochs 10 --rate 0.002 --level 0 "
-        "--average 0.99 --pretrained tf_efficientnet_lite0.safetensors",
-        f"python -m hcc_xai train --data DATA --out {runs} --folds --without 1024x768 "
-        "--recipe weights/liver-us --pretrained PRE/all/best.safetensors --licence cc-by-4.0",
+        f"python -m hcc_xai train --kind {config.kind} --data DATA --out {runs} --folds "
+        f"--size {network.size} --channels {network.channels} --deep {network.deep} "
+        f"--decoder {network.decoder} --recipe weights/{config.name} --pretrained {start}",
         f"python -m hcc_xai evaluate --data DATA --folds {runs} --out REPORT "
         f"--card {runs}/all/bundle",
-        f"python -m hcc_xai check-methods --data DATA --folds {runs} --out REPORT "
-        f"--card {runs}/all/bundle",
-        f"python -m hcc_xai finish {runs}/all/bundle --data DATA --kinds KINDS "
-        f"--folds {runs} --out-of-fold REPORT/out_of_fold.jsonl",
+        f"python -m hcc_xai finish {runs}/all/bundle --data DATA --folds {runs} "
+        "--out-of-fold REPORT/out_of_fold.jsonl",
     )
 
 
@@ -288,8 +293,9 @@ def bench(options: Namespace) -> int:
     from hcc_xai.analysis.models import load
     from hcc_xai.evaluation.speed import as_text
     from hcc_xai.evaluation.speed import bench as benched
+    from hcc_xai.model.bundle import default_model
 
-    result = benched(load(options.model), repeats=options.repeats)
+    result = benched(load(options.model or default_model()), repeats=options.repeats)
     print(json.dumps(result) if options.json else as_text(result))
     return 0
 

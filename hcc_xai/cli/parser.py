@@ -188,6 +188,11 @@ def _evaluate(one: ArgumentParser) -> None:
     )
     one.add_argument("--out", type=Path, required=True)
     one.add_argument("--card", type=Path, metavar="BUNDLE", help="write this bundle's model card")
+    one.add_argument(
+        "--commands",
+        type=Path,
+        help="a command a line: what made it, where it was not the plain way",
+    )
 
 
 def _check_methods(one: ArgumentParser) -> None:

@@ -218,5 +218,5 @@ def audit(options: Namespace) -> int:
     numbers = json.dumps(result.to_dict(), indent=1)
     (options.out / "audit.json").write_text(numbers, encoding="utf-8")
     print(result.to_html(options.out / "audit.html"))
-    print(worst_said(result.worst, "en"))
+    print(worst_said(result.worst, result.groups, "en"))
     return 0

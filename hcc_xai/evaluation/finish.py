@@ -24,6 +24,7 @@ from hcc_xai.evaluation.tables import counted
 from hcc_xai.files import write_json, write_whole
 from hcc_xai.findings.outlines import Outlines
 from hcc_xai.imaging.read import read
+from hcc_xai.kinds.known import kind_named
 from hcc_xai.model import calibration, second_opinion
 from hcc_xai.model.bundle import CARD, RELIABILITY, load_bundle
 from hcc_xai.model.neighbours import FILE as NEAR
@@ -98,7 +99,7 @@ def fit_glass_box(
 ) -> GlassBox | None:
     """Fit the second opinion of a bundle to the lesions that the networks of the folds outlined and
     hit; write `descriptors.json` and the card's section. None, and nothing written, where there are
-    not two grades of lesions.
+    not two grades of lesions, or the kind's lesions are described in fewer words.
 
     Args:
         bundle: folder of the bundle that ships.
@@ -114,6 +115,10 @@ def fit_glass_box(
     two = [k for k in loaded.config.network.labels if k != absent]
     if len(two) != 2:
         report(f"no second opinion: it tells two grades apart, and there are {len(two)}")
+        return None
+    described = kind_named(loaded.config.kind).described
+    if described is not None and not {*second_opinion.NAMES} <= {*described}:
+        report("no second opinion: it reads words that are not used of this kind of picture")
         return None
     labels = (two[0], two[1])
     rows: list[DescribedLesion] = []

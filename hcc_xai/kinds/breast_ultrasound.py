@@ -24,5 +24,9 @@ KIND = Kind(
     positive="malignant",
     target="lesion",
     size=224,
+    described=(
+        *("echogenicity", "homogeneity", "margin", "halo", "shape", "roundness"),
+        *("posterior", "size", "depth"),
+    ),
     limits={"cut-off": None},  # a linear probe fills the picture
 )

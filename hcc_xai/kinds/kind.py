@@ -31,6 +31,7 @@ class Kind:
         organ: mask that evidence should lie in, or None.
         target: mask that lesions come from, or None.
         size: side of a new bundle's input, in pixels.
+        described: what of a lesion is put into words, of `findings.describe`'s names; None for all.
         limits: of image quality, where they are not those of `imaging.quality.LIMITS`; None for
             what is no fault here.
         scheme: of reporting, that its lesions' sizes are classed by ("US LI-RADS"), or None.
@@ -46,6 +47,7 @@ class Kind:
     organ: str | None = None
     target: str | None = None
     size: int = 256
+    described: tuple[str, ...] | None = ("homogeneity", "margin", "shape", "roundness", "size")
     limits: Mapping[str, float | None] = field(default_factory=dict)
     scheme: str | None = None
 

@@ -30,5 +30,6 @@ KIND = Kind(
     organ="liver",
     target="lesion",
     size=384,
+    described=None,
     scheme="US LI-RADS",
 )

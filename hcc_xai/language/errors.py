@@ -91,6 +91,7 @@ _ANALYSIS: dict[str, str] = {
     "label-against-itself": (
         "Se ha pedido comparar el grado {label!r} consigo mismo; elija dos distintos."
     ),
+    "no-outlines": "Este modelo no delinea nada que se pueda explicar.",
     "point-outside": "El punto ({row}, {col}) está fuera de la imagen.",
     "unknown-label": "El grado {got!r} no existe; los conocidos son: {known}.",
     "unknown-kind-of-map": "El tipo de mapa {got!r} no existe; los disponibles son: {known}.",

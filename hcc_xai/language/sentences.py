@@ -78,6 +78,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "Let through by hand, though it is unlike the {pictures} that the model knows: do not rely on the answer.",
         "es": "Admitida a mano, aunque no se parece a las {pictures} que el modelo conoce: no se fíe de la respuesta.",
     },
+    "trained-on": {
+        "en": "The network was trained on this very image, or on a near copy: what it says here proves nothing.",
+        "es": "La red se entrenó con esta misma imagen o con una casi igual: lo que dice aquí no prueba nada.",
+    },
     "detector-spacing": {
         "en": "Sizes are those at the detector; in the patient things are smaller, and the file does not say by how much.",
         "es": "Los tamaños son los del detector; en el paciente son menores, y el archivo no dice cuánto.",
@@ -187,8 +191,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "Sin embargo, el grado dice que no hay {mass}: compruébelo usted.",
     },
     "mass-but-none": {
-        "en": "Yet no {mass} was outlined: look for yourself.",
-        "es": "Sin embargo, no se ha delineado {no_mass}: compruébelo usted.",
+        "en": "The grade names one, yet no {mass} was outlined: look for yourself.",
+        "es": "El grado la señala, pero no se ha delineado {no_mass}: compruébelo usted.",
     },
     "set": {
         "en": "It cannot be told apart from {others}.",
@@ -251,8 +255,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "parece {a_picture}",
     },
     "calibrated": {
-        "en": "Calibrated: of answers with {percent}, about that share is right.",
-        "es": "Calibrada: de las respuestas con {percent}, acierta aproximadamente esa proporción.",
+        "en": "Of answers with {percent}, about that share is right (calibrated).",
+        "es": "De las respuestas con {percent}, acierta aproximadamente esa proporción (calibrada).",
     },
     "calibrated-elsewhere": {
         "en": "Calibrated on {picture} only; for this picture the number means nothing.",

@@ -189,15 +189,15 @@ def _outlined(facts: Facts) -> Iterator[Statement]:
     if facts.lesions is None:
         return
     count = len(facts.lesions)
-    if not count:
+    if not count and facts.absent not in (None, facts.label):
+        yield Statement("mass-but-none", severity=DOUBT)
+    elif not count:
         yield Statement("no-lesion")
     else:
         key = "one-lesion" if count == 1 else "lesions"
         yield Statement(key, {"count": count, **_sizes(facts.lesions[0])}, place="lesion-1")
     if count and facts.label == facts.absent:
         yield Statement("lesion-but-normal", severity=DOUBT, place="lesions")
-    if not count and facts.absent is not None and facts.label != facts.absent:
-        yield Statement("mass-but-none", severity=DOUBT)
 
 
 def _grades(facts: Facts) -> Iterator[Statement]:
@@ -271,7 +271,8 @@ def _trust(facts: Facts) -> Iterator[Statement]:
             yield Statement("calibrated-unlike", {}, DOUBT, "model", "confidence")
         else:
             percent = facts.probabilities[facts.label]
-            yield Statement("calibrated", {"percent": percent}, PASSED, "model", "confidence")
+            passed = PASSED if facts.band == "green" else DOUBT
+            yield Statement("calibrated", {"percent": percent}, passed, "model", "confidence")
     yield from _evidence(facts)
     if "evidence-elsewhere" in flags:
         yield repeated("evidence-elsewhere", "organ")

@@ -18,9 +18,9 @@ Nouns = Mapping[str, Words]  # what a kind of picture calls its things; see kind
 NO_NOUNS: Nouns = {}
 
 BANDS = {
-    "green": {"en": "sure", "es": "seguro"},
-    "amber": {"en": "fairly sure", "es": "bastante seguro"},
-    "red": {"en": "not sure", "es": "poco seguro"},
+    "green": {"en": "certainty high", "es": "certeza alta"},
+    "amber": {"en": "certainty medium", "es": "certeza media"},
+    "red": {"en": "certainty low", "es": "certeza baja"},
 }
 
 # What a picture may be instead, by the gate's names.
@@ -226,7 +226,7 @@ def capital(text: str) -> str:
 
 
 def headline(title: str, band: str, probability: float, language: str) -> str:
-    """The answer in five words: "Malignant mass, fairly sure (0.83)"."""
+    """The answer in five words: "Malignant mass, certainty medium (0.83)"."""
     return say(
         "answer",
         language,

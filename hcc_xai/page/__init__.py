@@ -69,7 +69,7 @@ def build(
         )
         language.input(tab.translate, inputs, worded, js=style.keep_language(), **quiet, **redraw)
         for event in (explain_tab.select, language.input):
-            event(explain.refresh, [language], explain.choices, **quiet, **redraw)
+            event(explain.refresh, [language], explain.refreshed, **quiet, **redraw)
         page.unload(tab.leave)
         page.unload(many.leave)
         page.unload(review.leave)

@@ -17,7 +17,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -120,15 +120,29 @@ class Kept:
         answer: the last one.
         data: the file's bytes where it has more frames.
         folder: of the pictures made from it.
+        explained: whether the tab "Explain" shows something of it.
+        own: the picture with the spacing that its file states.
         touched: when it was asked for last, in seconds of `time.monotonic`.
     """
 
     answer: Analysis
     data: bytes | None
     folder: Path
+    explained: bool = False
     touched: float = field(default_factory=time.monotonic)
     _drawn: list[Path] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.own = self.answer.image
+
+    def measured(self, mm_per_pixel: float | None) -> Analysis:
+        """The answer with another spacing; with the file's own where none is given."""
+        from hcc_xai.analysis.analyzer import with_spacing
+
+        if mm_per_pixel is None:
+            return replace(self.answer, image=self.own)
+        return with_spacing(self.answer, mm_per_pixel)
 
     @property
     def size(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -20,12 +21,14 @@ from hcc_xai.auditing import audit as auditing
 from hcc_xai.auditing.document import document
 from hcc_xai.auditing.groups import COMPARED, by_group, cut, worst
 from hcc_xai.auditing.measure import EVIDENCE, OWN, Measurement
-from hcc_xai.auditing.metrics import METRICS
+from hcc_xai.auditing.metrics import METRICS, overall
 from hcc_xai.auditing.report import GroupRow
 from hcc_xai.auditing.shortcuts import shortcuts
 from hcc_xai.auditing.table import read_table
+from hcc_xai.auditing.terms import worst_said
 from hcc_xai.cli.main import main
 from hcc_xai.errors import DataError
+from hcc_xai.evaluation.finish import fit_neighbours
 from hcc_xai.imaging import draw
 from hcc_xai.language.errors import say
 from hcc_xai.phantoms.phantom import PATIENT, make, random_spec
@@ -188,6 +191,7 @@ def rows(n: int, right: dict[str, float], *, seed: int = 0) -> list[Measurement]
                 probabilities={answer: chance, ({*LABELS[1:]} - {answer}).pop(): 1 - chance},
                 prediction_set=None,
                 accepted=True,
+                trained_on=False,
                 dice=None,
                 hit=None,
                 false_lesion=None,
@@ -317,7 +321,7 @@ def test_the_command_line_writes_page_and_numbers(
     arguments = ["audit", str(tiny_bundle), "--data", str(studies / "table.csv")]
     assert main([*arguments, "--out", str(tmp_path), "--by", "Scanner"]) == 0
     told = capsys.readouterr()
-    assert "audit.html" in told.out and "No group stands out" in told.out
+    assert "audit.html" in told.out and "Cannot tell" in told.out
     assert "left out" in told.err
     assert json.loads((tmp_path / "audit.json").read_text())["about"]["columns"] == ["Scanner"]
     assert main([*arguments, "--out", str(tmp_path), "--by", "nothing"]) == 2
@@ -339,3 +343,51 @@ def test_what_is_wrong_with_a_table_is_said_in_spanish(tmp_path: Path, tiny: Ana
             hcc_xai.audit(tiny, tmp_path / name)
         assert sentence in say(caught.value, "es")
         assert "{" not in str(caught.value)
+
+
+def test_where_nothing_can_be_compared_the_verdict_is_grey_and_names_the_number(
+    found: hcc_xai.Audit,
+) -> None:
+    said = worst_said(found.worst, found.groups, "en")  # six images a group
+    assert said.startswith("Cannot tell") and "20 images" in said
+    page = document(found.to_dict())
+    assert 'class="worst unknown"' in page and 'class="worst fine"' not in page
+    enough = grouped(rows(240, {"A": 0.8, "B": 0.8, "C": 0.8}))
+    assert worst_said(None, enough, "en").startswith("No group stands out")
+    assert worst_said(None, enough, "es").startswith("Ningún grupo")
+
+
+def test_one_image_or_one_mind_has_no_interval_of_no_width() -> None:
+    some = rows(90, {"A": 1.0, "B": 0.5, "C": 0.0})
+    by = {(g["group"], g["metric"]): g for g in grouped(some)}
+    right, wrong = by["A", "accuracy"], by["C", "accuracy"]
+    n = right["n"]
+    assert (right["low"], right["high"]) == (pytest.approx(0.025 ** (1 / n)), 1.0)
+    assert (wrong["low"], wrong["high"]) == (0.0, pytest.approx(1 - 0.025 ** (1 / n)))
+    perfect = by["A", "auroc"]
+    assert perfect["value"] == 1 and perfect["low"] < 0.95
+    for figures in (overall(some[:1], "malignant", resamples=10),
+                    overall(some, "malignant", resamples=50)):  # fmt: skip
+        for name, figure in figures.items():
+            if figure["low"] is not None:
+                assert figure["low"] < figure["high"], name
+    alone = overall(some[:1], "malignant", resamples=10)
+    assert alone["calibration_error"]["low"] is None  # nothing is known of its spread
+    assert alone["accuracy"]["low"] == pytest.approx(0.025)
+
+
+def test_images_that_were_trained_on_make_no_figures_of_new_ones(
+    studies: Path, tmp_path: Path
+) -> None:
+    bundle = make_tiny(tmp_path / "tiny")
+    data = tmp_path / "data"
+    (data / "images").mkdir(parents=True)
+    for name in "012":
+        shutil.copy(studies / f"{name}.png", data / "images")
+    lines = [f"{name},benign,0" for name in "012"]
+    (data / "index.csv").write_text("\n".join(["name,label,fold", *lines]))
+    fit_neighbours(bundle, data)
+    audit = hcc_xai.audit(bundle, studies / "table.csv", by=["Scanner"])
+    assert audit.about["trained_on"] == 3
+    page = document(audit.to_dict())
+    assert "3 of 12 images, or near copies of them" in page and "no dicen nada" in page

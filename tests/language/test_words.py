@@ -71,8 +71,7 @@ def test_every_sentence_has_both_languages_with_the_same_blanks() -> None:
 def test_spanish_writes_decimal_commas() -> None:
     assert words.number(0.834, "es") == "0,83" and words.number(0.834, "en") == "0.83"
     assert (
-        words.headline("masa maligna", "amber", 0.83, "es")
-        == "Masa maligna, bastante seguro (0,83)"
+        words.headline("masa maligna", "amber", 0.83, "es") == "Masa maligna, certeza media (0,83)"
     )
     assert words.sizes(8.25, 7, "mm", "es") == "8,2 × 7,0 mm"
 
@@ -103,9 +102,11 @@ def _keys(**changed: object) -> dict[str, str]:
 
 
 def test_a_check_that_held_is_passed_and_one_that_failed_a_doubt() -> None:
-    fine = _keys(hidden=0.2)
+    fine = _keys(hidden=0.2, band="green")
     assert fine["kind-checked"] == fine["calibrated"] == fine["hidden"] == "passed"
     assert "lesion-ignored" not in fine and "doubt" not in fine.values()
+    for band in ("amber", "red"):  # a number is no check that held
+        assert _keys(band=band)["calibrated"] == "doubt"
     ignored = _keys(hidden=0.67)
     assert ignored["lesion-ignored"] == ignored["hidden"] == "doubt"
     assert "hidden" not in _keys()  # what was not tested is not stated
@@ -122,7 +123,7 @@ def test_the_lesion_is_ignored_by_one_limit_wherever_it_is_said() -> None:
 
 def test_a_language_that_lacks_a_sentence_says_it_in_english(monkeypatch) -> None:
     monkeypatch.setitem(SENTENCES, "no-lesion", {"en": "No lesion was outlined."})
-    assert "No lesion was outlined." in _say(sizes=(), language="es")
+    assert "No lesion was outlined." in _say(label="normal", sizes=(), language="es")
     only = {name: {"en": title["en"]} for name, title in TITLES.items()}
     assert "Benign mass" in telling.headline(replace(FACTS, titles=only, label="benign")).say("es")
 

@@ -17,16 +17,19 @@ import pytest
 pytest.importorskip("gradio")
 
 
+from image_files import dataset, saved
 from page_tools import CONTROLS, UNSAID, VIEW, VISITOR, shown
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.imaging import read as images
 from hcc_xai.language import words
+from hcc_xai.model.neighbours import Neighbour
 from hcc_xai.model.second_opinion import NAMES, GlassBox
 from hcc_xai.page.memory import private_folder
 from hcc_xai.page.tabs import answer_html as html
 from hcc_xai.page.tabs.analyze import AnalyzeTab
 from hcc_xai.page.tabs.view import StudyAnswers, View
+from hcc_xai.page.texts import TEXTS
 from hcc_xai.phantoms.phantom import make, random_spec, to_dicom
 
 pytestmark = [
@@ -233,3 +236,95 @@ def test_greeting_in_english_leaves_what_an_early_file_was_told(tab: AnalyzeTab)
     given = (*CONTROLS, *UNSAID.values())
     assert tab.note not in tab.greet(VISITOR, "en", *given)
     assert "suéltela" in unescape(tab.greet(VISITOR, "es", *given)[tab.note])
+
+
+def test_a_typed_scale_is_this_pictures_alone_and_emptying_the_field_undoes_it(
+    tab: AnalyzeTab, tmp_path: Path
+) -> None:
+    scan = make(random_spec(3, label="malignant", shape=(150, 200))).pixels
+    paths = [tmp_path / f"{name}.png" for name in ("one", "two")]
+    for path in paths:
+        PIL.Image.fromarray(scan).save(path)
+    stated = tmp_path / "stated.dcm"
+    stated.write_bytes(saved(dataset(scan[..., 0], PixelSpacing=[0.25, 0.25])))
+
+    def mm() -> float | None:
+        return tab._kept(VISITOR).answer.lesions[0].diameter_mm
+
+    tab.read_example(paths[0])(VISITOR, "en", "", *CONTROLS)
+    assert mm() is None
+    tab.measure(VISITOR, "en", "0.5", *UNSAID.values())
+    typed = mm()
+    assert typed is not None
+    undone = tab.measure(VISITOR, "en", "", *UNSAID.values())
+    assert mm() is None and "px" in undone[tab.answer]
+    tab.measure(VISITOR, "en", "0.5", *UNSAID.values())
+    # The field still says 0.5 when the next file comes.
+    shown = tab.read_example(paths[1])(VISITOR, "en", "0.5", *CONTROLS)
+    assert mm() is None and shown[tab.spacing] == "" and shown[tab.length] == ""
+    tab.read_example(stated)(VISITOR, "en", "0.5", *CONTROLS)
+    own = mm()
+    assert own == pytest.approx(typed / 2)  # the file's, not the typed one
+    tab.measure(VISITOR, "en", "0.5", *UNSAID.values())
+    assert mm() == pytest.approx(typed)  # said of this picture
+    tab.measure(VISITOR, "en", "", *UNSAID.values())
+    assert mm() == pytest.approx(own)
+
+
+def test_another_frame_keeps_the_typed_scale_and_can_be_undone_too(
+    tab: AnalyzeTab, tmp_path: Path
+) -> None:
+    frames = np.stack([make(random_spec(3, shape=(150, 200))).pixels[..., 0]] * 3)
+    path = tmp_path / "loop.dcm"
+    path.write_bytes(saved(dataset(frames, NumberOfFrames=3, PixelSpacing=[0.25, 0.25])))
+    tab.read_example(path)(VISITOR, "en", "", *CONTROLS)
+    tab.measure(VISITOR, "en", "0.5", *UNSAID.values())
+    tab.read_frame(VISITOR, 3, "en", "0.5", *CONTROLS)
+    image = tab._kept(VISITOR).answer.image
+    assert image.frame == 2 and image.spacing_at(70, 100) == (0.5, 0.5)
+    tab.measure(VISITOR, "en", "", *UNSAID.values())
+    assert tab._kept(VISITOR).answer.image.spacing_at(70, 100) == (0.25, 0.25)
+
+
+def test_a_tick_is_a_check_that_held_and_doubts_are_counted(
+    tab: AnalyzeTab, tiny: Analyzer, png: Path
+) -> None:
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    said = tab.test(VISITOR, "en")[tab.answer]
+    answer = tab._kept(VISITOR).answer
+    doubts = sum(s.severity == "doubt" for s in answer.statements)
+    assert doubts > 0 and f'data-doubts="{doubts}"' in said
+    for line in re.findall(r"<li class=\"(ok|mind|told)\">(.*?)</li>", said):
+        topic = re.search(r"<b>(.*?)</b>", line[1])[1]
+        severities = {
+            s.severity for s in answer.statements if TEXTS.get(s.topic, {}).get("en") == topic
+        }
+        if line[0] == "ok":
+            assert "passed" in severities
+
+
+@pytest.mark.parametrize("band", ["green", "amber", "red"])
+def test_confidence_has_a_tick_where_it_is_high_alone(tiny: Analyzer, png: Path, band: str) -> None:
+    chance = {"green": 0.95, "amber": 0.8, "red": 0.5}[band]
+    rest = (1 - chance) / 2
+    answer = replace(
+        tiny.analyze(png),
+        probabilities={"normal": rest, "benign": rest, "malignant": chance},
+        calibrated=True,
+        prediction_set=("malignant",),
+        raised=(),
+    )
+    assert answer.band() == band
+    said = next(s for s in answer.statements if s.key == "calibrated")
+    assert (said.severity == "passed") == (band == "green")
+
+
+def test_an_image_that_was_trained_on_is_a_doubt_everywhere(tiny: Analyzer, png: Path) -> None:
+    answer = tiny.analyze(png)
+    for distance, known in ((0.05, True), (0.5, False)):
+        near = replace(answer, neighbours=(Neighbour("benign", distance),))
+        assert ("trained-on" in {flag.code for flag in near.flags}) == known
+        stated = {s.key: s for s in near.statements}
+        assert ("trained-on" in stated) == known
+        assert ("this very image" in html.answer(near, "en")) == known
+        assert ("trained-on" in json.dumps(near.to_dict())) == known

@@ -80,6 +80,25 @@ def test_explain_offers_what_the_picture_has(models: Models, film: np.ndarray) -
     assert after[explain.layer]["choices"] == list(models.of(CHEST).layers)
 
 
+def test_what_was_explained_of_another_picture_is_gone(
+    models: Models, film: np.ndarray, png: Path
+) -> None:
+    tab = make_tab(models)
+    with gr.Blocks():
+        explain = ExplainTab(models, tab.answers, Labels(), gr.Radio())
+    tab.read_example(png)(VISITOR, "en", "", *CONTROLS)
+    for _ in explain.run(VISITOR, "en", ["contribution"], "", "", "map", False):
+        pass
+    picture, below = explain.cells[0]
+    same = explain.refresh(VISITOR, "en")
+    assert picture not in same and below not in same and "scan.png" in same[explain.file]
+    tab.answers.put("one", models.analyze(film), None)
+    other = explain.refresh(VISITOR, "en")
+    assert other[picture] is None and other[below] == "" and other[explain.table] == ""
+    assert other[explain.questions.told] == "" and "array" in other[explain.file]
+    assert {*other} <= {*explain.refreshed}
+
+
 def test_a_model_and_an_audit_for_each_kind(models: Models, tmp_path: Path) -> None:
     with gr.Blocks():
         shown = ModelTab(models, Labels(), gr.Radio())

@@ -18,6 +18,13 @@ SENTENCES = {
         "en": "The colour says how sure the answer is, not how dangerous.",
         "es": "El color indica lo segura que es la respuesta, no su gravedad.",
     },
+    "no-doubts": {"en": "No reason to doubt was found.", "es": "No se ha hallado motivo de duda."},
+    "one-doubt": {"en": "1 reason to doubt, below.", "es": "1 motivo de duda, abajo."},
+    "doubts": {
+        "en": "{count} reasons to doubt, below.",
+        "es": "{count} motivos de duda, abajo.",
+    },
+    "told": {"en": "for information", "es": "información"},
     "probabilities": {"en": "Probabilities", "es": "Probabilidades"},
     "trust": {"en": "Can I trust this?", "es": "¿Puedo fiarme?"},
     "kind": {"en": "kind of image", "es": "tipo de imagen"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: E501  (sentences, kept whole)
 SENTENCES = {
+    "explain-file": {"en": "Of {name}.", "es": "De {name}."},
     "explain-intro": {
         "en": "Several explanations of the picture on “Analyze”, side by side, and a test that each of them can fail. Wheel or + and − zoom all at once, 0 goes back.",
         "es": "Varias explicaciones de la imagen de «Analizar», una junto a otra, y una prueba que cada una puede suspender. La rueda o + y − amplían todas a la vez; 0 vuelve.",

@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.events import Dependency
 
-from hcc_xai.analysis.analyzer import let_through, with_spacing
+from hcc_xai.analysis.analyzer import let_through
 from hcc_xai.analysis.models import Answerer
 from hcc_xai.analysis.result import Analysis
 from hcc_xai.errors import HccXaiError
@@ -54,7 +54,7 @@ class AnalyzeTab(Shown):
         self.shown: list[Block] = [  # what an answer sets
             *(self.stage, self.legend, self.answer, self.spoken, self.note, self.label),
             *(self.through, self.frame, self.spacing_note, self.upload, self.lirads),
-            *(self.picture_kind, self.show, self.scheme),
+            *(self.picture_kind, self.show, self.scheme, self.spacing, self.length),
             *self.study,
             *self.downloads.values(),
         ]
@@ -134,14 +134,14 @@ class AnalyzeTab(Shown):
         if path is None:
             return {self.upload: None}
         wish = Wish.from_values(*inputs)
-        return self._answer(request, lambda: (take(path), Path(path).name), None, wish)
+        return self._new(request, lambda: (take(path), Path(path).name), None, wish)
 
     def read_example(self, path: Path) -> Callable[..., Updates]:
         """The event of an example's button."""
 
         def read_this(request: gr.Request, *inputs: Any) -> Updates:
             wish = Wish.from_values(*inputs)
-            return self._answer(request, lambda: (take(path), path.name), None, wish)
+            return self._new(request, lambda: (take(path), path.name), None, wish)
 
         return read_this
 
@@ -150,7 +150,19 @@ class AnalyzeTab(Shown):
     ) -> Updates:
         """A file that another tab holds (see `Opener`)."""
         wish = Wish.from_values(*inputs)
-        return self._answer(request, lambda: (data, name), frame, wish)
+        return self._new(request, lambda: (data, name), frame, wish)
+
+    def _new(
+        self,
+        request: gr.Request,
+        load: Callable[[], tuple[bytes, str]],
+        frame: int | None,
+        wish: Wish,
+    ) -> Updates:
+        """Another file, perhaps of another person: nothing that was typed for the last one
+        counts."""
+        said = self._answer(request, load, frame, replace(wish, spacing=""), anew=True)
+        return {**said, self.spacing: "", self.length: ""}
 
     def read_frame(self, request: gr.Request, number: float, *inputs: Any) -> Updates:
         """Another frame of the file that is shown, counted from 1."""
@@ -158,17 +170,19 @@ class AnalyzeTab(Shown):
         if kept is None or kept.data is None:
             return self.failure(texts.text("gone", wish.language), wish.language)
         data, name = kept.data, kept.answer.image.source
-        return self._answer(request, lambda: (data, name), int(number) - 1, wish)
+        return self._answer(request, lambda: (data, name), int(number) - 1, wish, anew=False)
 
     def state_kind(self, request: gr.Request, kind: str, *inputs: Any) -> Updates:
         """The visitor says what kind of picture it is; it is answered by that kind's model."""
         kept, wish = self._kept(request), Wish.from_values(*inputs)
         if kept is None:
             return self.without_answer(wish.language)
-        image, data = kept.answer.image, kept.data
-        return self._shown(
-            request, lambda: (self.models.analyze(image, kind=kind), data), wish, anew=True
+        image, data = kept.own, kept.data
+        mm, unclear = _number(wish.spacing, wish.language)
+        said = self._shown(
+            request, lambda: (self.models.analyze(image, kind=kind), data), wish, mm, anew=True
         )
+        return {**said, self.spacing_note: unclear}
 
     def _kept(self, request: gr.Request) -> Kept | None:
         return self.answers.get(str(request.session_hash))
@@ -179,16 +193,25 @@ class AnalyzeTab(Shown):
         load: Callable[[], tuple[bytes, str]],
         frame: int | None,
         wish: Wish,
+        *,
+        anew: bool,
     ) -> Updates:
+        """A picture is answered.
+
+        Args:
+            request: of the visitor.
+            load: gives the file's bytes and its name.
+            frame: of the file, counted from 0; None for the file's own choice.
+            wish: how it is drawn.
+            anew: it is another file; another frame keeps the class that was chosen.
+        """
         mm, unclear = _number(wish.spacing, wish.language)
 
         def answer() -> tuple[Analysis, bytes]:
             data, name = load()
-            image = decode(data, name=name, frame=frame, mm_per_pixel=mm)
-            return self.models.analyze(image), data
+            return self.models.analyze(decode(data, name=name, frame=frame)), data
 
-        # Another frame keeps the class that was chosen.
-        said = self._shown(request, answer, wish, anew=frame is None)
+        said = self._shown(request, answer, wish, mm, anew=anew)
         return {**said, self.spacing_note: unclear}
 
     def _shown(
@@ -196,6 +219,7 @@ class AnalyzeTab(Shown):
         request: gr.Request,
         answer: Callable[[], tuple[Analysis, bytes | None]],
         wish: Wish,
+        mm_per_pixel: float | None,
         *,
         anew: bool,
     ) -> Updates:
@@ -205,6 +229,7 @@ class AnalyzeTab(Shown):
             request: of the visitor.
             answer: gives the answer, and the file's bytes.
             wish: how it is drawn.
+            mm_per_pixel: what the visitor typed for this picture, if anything.
             anew: show the evidence for the answer, whatever class was chosen before.
         """
         session, language = str(request.session_hash), wish.language
@@ -212,6 +237,8 @@ class AnalyzeTab(Shown):
         try:
             analysis, data = answer()
             kept = self.answers.put(session, analysis, data)
+            if mm_per_pixel is not None:
+                kept.answer = kept.measured(mm_per_pixel)
             view = wish.view
             if anew or view.label not in analysis.probabilities:
                 view = replace(view, label=analysis.label)
@@ -261,9 +288,9 @@ class AnalyzeTab(Shown):
         kept = self._kept(request)
         try:
             mm, unclear = _number(spacing, language)
-            if kept is None or mm is None or not kept.answer.accepted:
+            if kept is None or unclear or not kept.answer.accepted:
                 return {self.spacing_note: unclear}
-            kept.answer = with_spacing(kept.answer, mm)
+            kept.answer = kept.measured(mm)
             return {
                 self.answer: html.answer(kept.answer, language),
                 self.spoken: html.spoken(kept.answer, language),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hcc_xai.imaging import draw
 from hcc_xai.language import words
-from hcc_xai.language.statement import DOUBT, Statement
+from hcc_xai.language.statement import DOUBT, PASSED, Statement
 from hcc_xai.page.texts import text
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def answer(a: Analysis, language: str) -> str:
         )
     tested = a.tested is not None or not a.testable
     parts = [
-        _head(a, language),
+        _head(a, language, tested=tested),
         _bars(a, language),
         _trust(a, language, tested=tested),
         _lesions(a, language) if a.target is not None else "",
@@ -140,8 +140,11 @@ def figure(value: float, language: str) -> str:
     return digits.replace(".", ",") if language == "es" else digits
 
 
-def _head(a: Analysis, language: str) -> str:
+def _head(a: Analysis, language: str, *, tested: bool) -> str:
     band = a.band()
+    count = sum(s.severity == DOUBT for s in a.statements_now(tested=tested))
+    key = "no-doubts" if not count else "one-doubt" if count == 1 else "doubts"
+    doubts = text(key, language, count=count)
     number = words.number(a.probabilities[a.label], language)
     title = a.title(None, language)
     return (
@@ -150,6 +153,7 @@ def _head(a: Analysis, language: str) -> str:
         f'<p class="band"><i class="dot" style="background:{draw.BAND_COLOURS[band]}"></i>'
         f"<b>{escape(words.BANDS[band][language])}</b> <span class='number'>{number}</span>"
         f"<small>{text('sure-not-dangerous', language)}</small></p>"
+        f'<p class="doubts" data-doubts="{count}">{doubts}</p>'
         f'<p class="sentence">{escape(a.sentence(language))}</p></div>'
     )
 
@@ -193,8 +197,12 @@ def _trust(a: Analysis, language: str, *, tested: bool) -> str:
 def _line(topic: str, said: Sequence[Statement], language: str, *, more: str) -> str:
     """One question's statements, the first beside its name, the others and what is still to come
     below it."""
-    doubt = any(s.severity == DOUBT for s in said)
-    sign, state = ("!", "mind") if doubt else ("✓", "ok")
+    severities = {s.severity for s in said}
+    sign, state = "·", "told"
+    if DOUBT in severities:
+        sign, state = "!", "mind"
+    elif PASSED in severities:
+        sign, state = "✓", "ok"
     first, *others = (escape(s.say(language)) for s in said)
     rest = "".join(f"<br>{line}" for line in (*others, escape(more)) if line)
     return (

@@ -49,6 +49,7 @@ class _Kept:
     Attributes:
         folder: of all its files.
         small: the answers, on small pictures.
+        warned: indices of `small` whose answers raise a warning; told by the whole picture.
         shown: indices of `small` that are in the grid, in its order.
         chosen: the index of `small` that was clicked.
         turn: which change of the controls is the latest.
@@ -60,6 +61,7 @@ class _Kept:
 
     folder: Path
     small: list[tuple[Item, Analysis]] = field(default_factory=list)
+    warned: set[int] = field(default_factory=set)
     shown: list[int] = field(default_factory=list)
     chosen: int | None = None
     turn: int = 0
@@ -76,8 +78,22 @@ class _Kept:
     def add(self, item: Item, answer: Analysis) -> None:
         if len(self.small) < SHOWN:
             small = shrink(answer)
+            warned = any(flag.severity != "info" for flag in answer.flags)
             with self.lock:
+                if warned:
+                    self.warned.add(len(self.small))
                 self.small.append((item, small))
+
+    def wanted(self, index: int, only: str) -> bool:
+        """Whether a picture is among those that are shown: see `GridView.only`."""
+        a = self.small[index][1]
+        if only == "stopped":
+            return not a.accepted
+        if only == "flagged":
+            return index in self.warned
+        if only == "lesion":
+            return a.accepted and bool(a.forget().lesions)
+        return not only or a.accepted and only in (a.label, a.band(), a.kind)
 
 
 class BatchTab(BatchLayout):
@@ -208,7 +224,7 @@ class BatchTab(BatchLayout):
         wanted = [
             (i, a, _drawn_label(a, view))
             for i, (_, a) in enumerate(everything)
-            if a.accepted and _wanted(a, view.only)
+            if a.accepted and kept.wanted(i, view.only)
         ]
         todo = [one for one in wanted if (one[0], method, one[2]) not in kept.heats]
         if not todo:
@@ -233,7 +249,7 @@ class BatchTab(BatchLayout):
         """What to show in the gallery: files drawn anew, each with its caption."""
         with kept.lock:
             everything = list(kept.small)
-        order = [i for i, (_, a) in enumerate(everything) if _wanted(a, view.only)]
+        order = [i for i in range(len(everything)) if kept.wanted(i, view.only)]
         order.sort(key=lambda i: _rank(everything[i], view.sort))
         kept.shown, kept.chosen = order, None
         folder = kept.folder / "drawn"
@@ -290,16 +306,6 @@ def shrink(answer: Analysis) -> Analysis:
         maps={kind: grid.astype(np.float16) for kind, grid in answer.maps.items()},
         pooled=None,
     )
-
-
-def _wanted(a: Analysis, only: str) -> bool:
-    if only == "stopped":
-        return not a.accepted
-    if only == "flagged":
-        return any(flag.severity != "info" for flag in a.raised) or not a.accepted
-    if only == "lesion":
-        return a.accepted and bool(a.forget().lesions)
-    return not only or a.accepted and only in (a.label, a.band(), a.kind)
 
 
 def _drawn_label(a: Analysis, view: GridView) -> str:

@@ -73,6 +73,7 @@ class ExplainTab:
         self.slow = Slow()
         with gr.Column(elem_id="explain-page"):
             labels.add(gr.HTML(_intro("en"), elem_id="explain-intro"), value=_intro)
+            self.file = gr.HTML("", elem_id="explain-file")
             self._controls(labels)
             self.progress = gr.HTML("", elem_id="explain-progress")
             with gr.Row(elem_id="explain-grid"):
@@ -101,7 +102,11 @@ class ExplainTab:
             *(part for cell in self.cells for part in cell),
         ]
         started = self.start.click(self.run, [language, *self.controls], shown, **QUIET, **SLOW)
-        self.choices = [self.label, self.against, self.layer]  # what `refresh` sets
+        self.refreshed = [  # what `refresh` sets
+            *(self.file, self.label, self.against, self.layer, self.progress, self.table),
+            *(self.moving, *self.files.values(), *(part for cell in self.cells for part in cell)),
+            *self.questions.shown,
+        ]
         self.stop.click(self.halt, [language], [self.progress], cancels=[started], **HIDDEN)
 
     def _controls(self, labels: Labels) -> None:
@@ -149,6 +154,7 @@ class ExplainTab:
         if kept is None or not kept.answer.accepted:
             return {self.progress: line(text("explain-first", language), bad=True)}
         a = kept.answer
+        kept.explained = True
         try:
             moving = animate(self.models.of(a.kind), a, label=label or None)
             contents = {"GIF": moving.gif(), "WebP": moving.webp()}
@@ -171,12 +177,26 @@ class ExplainTab:
         those of the picture's kind, and what was explained of another picture is gone."""
         kept = self.answers.get(str(request.session_hash))
         model = self.first if kept is None else self.models.of(kept.answer.kind)
-        updates: Updates = {
+        updates: Updates = {} if kept is not None and kept.explained else self._cleared()
+        updates |= {
+            self.file: "" if kept is None else _file(kept.answer, language),
             self.label: gr.update(choices=_grades(model.config, "the-answer", language), value=""),
             self.against: gr.update(choices=_grades(model.config, "nothing", language), value=""),
             self.layer: gr.update(choices=list(model.layers), value="map"),
         }
         return updates
+
+    def _cleared(self) -> Updates:
+        """Nothing that was made of a picture is left."""
+        return {
+            self.progress: "",
+            self.table: "",
+            self.moving: "",
+            **{below: "" for _, below in self.cells},
+            **{picture: None for picture, _ in self.cells},
+            **{file: gr.update(value=None, interactive=False) for file in self.files.values()},
+            **self.questions.cleared(),
+        }
 
     def halt(self, language: str) -> str:
         """What is said when the visitor stops it; what is there stays."""
@@ -193,6 +213,7 @@ class ExplainTab:
         if wrong is not None:
             yield {self.progress: line(text(wrong, language), bad=True)}
             return
+        kept.explained = True
         yield {
             self.table: "",
             self.moving: "",
@@ -245,6 +266,11 @@ class ExplainTab:
 def _grades(config: BundleConfig, key: str, language: str) -> list[Choice]:
     """The labels of a bundle to choose from, after a choice that names none of them."""
     return [(text(key, language), ""), *titles_of(config, language)]
+
+
+def _file(a: Analysis, language: str) -> str:
+    """Which picture is explained, as HTML."""
+    return f"<p>{escape(text('explain-file', language, name=a.image.source))}</p>"
 
 
 def _cell(number: int) -> tuple[gr.Image, gr.HTML]:

@@ -64,7 +64,7 @@ class Questions:
                 elem_id="asked-picture",
             )
             self.told = gr.HTML("", elem_id="asked-told")
-        shown = [self.progress, self.picture, self.told]
+        self.shown = shown = [self.progress, self.picture, self.told]
         for button, ask in ((follow, self.follow), (mind, self.mind)):
             button.click(self._event(ask), [language], shown, **QUIET, **SLOW)
         outline.click(self.begin, [language], shown, **QUIET)
@@ -93,12 +93,17 @@ class Questions:
         if kept is None or not kept.answer.accepted:
             yield {self.progress: line(text("explain-first", language), bad=True)}
             return
+        kept.explained = True
         try:
             yield from ask(kept, language)
         except HccXaiError as error:
             yield {self.progress: line(errors.say(error, language), bad=True)}
         except FileNotFoundError:  # another picture came in between
             yield {self.progress: line(text("gone", language), bad=True)}
+
+    def cleared(self) -> Updates:
+        """Nothing that was asked of a picture is left."""
+        return self._show("")
 
     def _show(self, told: str, picture: str | None = None) -> Updates:
         shown = gr.update(value=picture, visible=True if picture else "hidden")
@@ -156,7 +161,9 @@ class Questions:
             a = kept.answer
             try:
                 explanation = self.models.explain_outline(a, (row, col))
-            except ArgumentError:
+            except ArgumentError as error:
+                if error.key != "point-outside":
+                    raise
                 yield {self.progress: line(text("ask-outside", language), bad=True)}
                 return
             picture = a.overlay_of(explanation)
@@ -232,12 +239,17 @@ def near(a: Analysis, language: str) -> str:
     if not neighbours:
         return ""
     items = "".join(
-        f"<li>{escape(a.title(n.label, language))} "
+        f"<li>{escape(_titles(a, n.label, language))} "
         f"<small>({words.number(n.distance, language)})</small></li>"
         for n in neighbours
     )
     known = f"<p>{escape(text('nearest-same', language))}</p>" if neighbours[0].same else ""
     return f"<p>{escape(text('nearest', language))}</p><ol class='nearest'>{items}</ol>{known}"
+
+
+def _titles(a: Analysis, label: str, language: str) -> str:
+    """A label in words; several that hold are joined by "+"."""
+    return " + ".join(a.title(one, language) for one in label.split("+"))
 
 
 def _outlined(a: Analysis, regions: NDArray[np.bool_]) -> NDArray[np.uint8]:
