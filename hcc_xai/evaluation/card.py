@@ -145,7 +145,9 @@ def _classes(summary: Summary) -> str:
 
 
 def _data(bundle: Bundle, source: Source) -> str:
-    text = f"## Data and terms\n\n{source.bullets(bundle.config.network.trunk)}"
+    network = bundle.config.network
+    bullets = source.bullets(network.trunk, outlined=bool(network.masks))
+    text = f"## Data and terms\n\n{bullets}"
     before = bundle.config.training.get("pretrained_on")
     return f"{text}\n- Before that, pretrained on: {before}." if before else text
 

@@ -107,14 +107,12 @@ def _bands(figures: Confidence, bands: Mapping[str, float]) -> list[str]:
 
 
 def _coverage(fitted: Calibration, figures: Confidence) -> list[str]:
-    among = (
-        "true labels (one limit for all of them"
-        if fitted.multiple
-        else ("images of every grade (class-conditional")
-    )
+    share = f"{100 * (1 - fitted.alpha):.0f} %"
+    aim = f"the true grade in {share} of the images of every grade (class-conditional conformal)"
+    if fitted.multiple:
+        aim = f"{share} of the true labels (conformal, with one limit for all labels)"
     lines = [
-        f"Prediction sets aim to hold the true grade in {100 * (1 - fitted.alpha):.0f} % of the "
-        f"{among} conformal). Fitted on out-of-fold scores they "
+        f"Prediction sets aim to hold {aim}. Fitted on out-of-fold scores they "
         "are cross-conformal: that coverage is what is aimed at, and the guarantee is weaker. "
         "On a scanner unlike those in the data nothing is guaranteed.",
         "",
@@ -123,7 +121,7 @@ def _coverage(fitted: Calibration, figures: Confidence) -> list[str]:
     ]
     least = 1 / fitted.alpha - 1
     for label, count in zip(fitted.labels, fitted.counts, strict=True):
-        weak = " (too few images: no guarantee)" if count < least else ""
+        weak = " (too few images: no guarantee)" if count < least and not fitted.multiple else ""
         lines.append(f"| {label}{weak} | {counted(figures.coverage[label])} |")
     for stratum in sorted(figures.coverage_at) if len(figures.coverage_at) > 1 else ():
         lines.append(f"| images of {stratum} | {counted(figures.coverage_at[stratum])} |")

@@ -43,13 +43,15 @@ class Source:
     patients: str = ""
     tags: tuple[str, ...] = ()
 
-    def bullets(self, trunk: str) -> str:
+    def bullets(self, trunk: str, *, outlined: bool = True) -> str:
         """The list under "Data and terms".
 
         Args:
             trunk: name of the bundle's trunk.
+            outlined: whether the bundle outlines anything.
         """
-        images = " ".join(filter(None, (f"Images and outlines: {self.sentence}", self.licence)))
+        what = "Images and outlines" if outlined else "Images"
+        images = " ".join(filter(None, (f"{what}: {self.sentence}", self.licence)))
         start = self.trunk.replace("{trunk}", trunk)
         return "\n".join(f"- {line}" for line in (images, start, self.terms) if line)
 

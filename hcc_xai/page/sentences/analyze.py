@@ -57,6 +57,7 @@ SENTENCES = {
     "get-overlay": {"en": "Overlay", "es": "Superposición"},
     "get-mask": {"en": "Mask: {thing}", "es": "Máscara: {thing}"},
     "get-json": {"en": "Numbers (JSON)", "es": "Datos (JSON)"},
+    "simulated": {"en": "Simulated livers:", "es": "Hígados simulados:"},
     "example-normal": {"en": "no mass", "es": "sin masa"},
     "example-benign": {"en": "benign", "es": "benigna"},
     "example-benign_with_text": {"en": "with text", "es": "con texto"},

@@ -69,6 +69,7 @@ class Layout:
                 self.note = gr.HTML(html.note(text("hint", "en")), elem_id="note")
             self.examples: dict[gr.Button, Path] = {}
             with gr.Row(elem_id="examples"):
+                self._html(lambda x: f"<p>{text('simulated', x)}</p>", "simulated")
                 for path in _examples():
                     self.examples[self._example(path)] = path
         styles = "".join(thumbnail(p, _id(p)) for p in self.examples.values())
