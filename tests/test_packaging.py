@@ -28,7 +28,7 @@ LOADS = """
 import hcc_xai
 from hcc_xai.cli.main import main
 print(hcc_xai.__file__)
-print(hcc_xai.load().bundle.path)
+print(hcc_xai.load().of("liver-ultrasound").bundle.path)
 print(main(["publish", "--space", "owner/name"]))
 """
 

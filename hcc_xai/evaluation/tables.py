@@ -139,7 +139,11 @@ def table_markdown(summary: Summary) -> str:
     parts = [
         _figures_table(
             title.format_map(words),
-            [(key, name.format_map(words)) for key, name in rows],
+            [
+                (key, name.format_map(words))
+                for key, name in rows
+                if len(summary.strata) > 1 or not key.endswith("_within")
+            ],
             summary.figures,
         )
         for title, rows in _TABLE

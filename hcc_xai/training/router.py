@@ -192,7 +192,7 @@ def least_chances(left: LeftOut, by: float, *, keep: float) -> dict[str, float]:
         keep: share of a source's pictures that must not be stopped, 0 to 1.
 
     Returns:
-        0.05 to 0.5, half of what the share asks for, as losing a picture costs more than doubting
+        0.2 to 0.5, half of what the share asks for, as losing a picture costs more than doubting
         one; of the kinds that bundles may answer about and that have two sources.
     """
     chances, least = softmax(left.logits / by), {}
@@ -203,7 +203,7 @@ def least_chances(left: LeftOut, by: float, *, keep: float) -> dict[str, float]:
         # The most probable kind is never stopped for this.
         own = np.where(chances[:, index] >= chances.max(1), 1.0, chances[:, index])
         lowest = min(np.quantile(v, 1 - keep) for v in _by_source(left, mine, own))
-        least[name] = float(np.clip(lowest / 2, 0.05, 0.5))
+        least[name] = float(np.clip(lowest / 2, 0.2, 0.5))
     return least
 
 

@@ -11,6 +11,7 @@ import torch
 
 from hcc_xai import load
 from hcc_xai.analysis.analyzer import Analyzer
+from hcc_xai.analysis.models import Models
 from hcc_xai.model.bundle import default_model, load_bundle
 from hcc_xai.model.network import sector_of
 from hcc_xai.model.router import Router, default_router
@@ -139,3 +140,36 @@ def test_cuda_gives_the_same_answer_within_the_stated_tolerance(shipped: Analyze
     for path in EXAMPLES:
         for label, exact in shipped.analyze(path).probabilities.items():
             assert gpu.analyze(path).probabilities[label] == pytest.approx(exact, abs=TOLERANCE)
+
+
+BUNDLES = sorted(p.parent for p in (TOP / "weights").glob("*/model.safetensors"))
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda folder: folder.name)
+def test_every_bundle_that_ships_is_whole_small_and_open_about_itself(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    config, card = bundle.config, bundle.card
+    assert config.name == folder.name and bundle.stale == ()
+    assert config.kind in Router.load(TOP / "weights" / "router").kinds
+    assert {"calibration.json", "neighbours.safetensors", "metrics.json"} <= set(bundle.extras)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 10 * 2**20
+    assert (folder / "model.safetensors").stat().st_size < 8 * 10**6
+    for said in ("not a medical device", "95 %", "Data and terms", "## Confidence", "## Limits"):
+        assert said in card, said
+    assert "a set that this bundle does not name" not in card
+    if config.kind != "liver-ultrasound":
+        assert config.format == 2 and config.training["source"]["licence"]
+
+
+def test_all_that_ship_answer_behind_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HCC_XAI_MODEL", "HCC_XAI_ROUTER"):
+        monkeypatch.delenv(name, raising=False)
+    models = load(device="cpu")
+    assert isinstance(models, Models) and models.loaded == ()
+    assert {load_bundle(folder).config.kind for folder in BUNDLES} == set(models.kinds)
+    for path in EXAMPLES:
+        answer = models.analyze(path)
+        assert answer.kind == "liver-ultrasound" and answer.standing == "accepted", path.name
+    assert models.loaded == ("liver-ultrasound",)
+    drawn = stranger(3, np.random.default_rng(3))
+    assert models.analyze(np.dstack([drawn] * 3)).standing == "stopped"

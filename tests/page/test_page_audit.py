@@ -45,8 +45,8 @@ def test_an_audit_says_what_it_understood_and_then_runs(
     assert ("tamaño de imagen", "frame") in again[tab.by]["choices"]
     assert read[tab.go]["interactive"] is True
     last = list(tab.run(VISITOR, "es", ["site"]))[-1]
-    assert "Ningún grupo" in last[tab.told]
-    assert "No group" in tab.translate(VISITOR, "en")[tab.told]
+    assert "No se puede saber" in last[tab.told]
+    assert "Cannot tell" in tab.translate(VISITOR, "en")[tab.told]
     page = Path(last[tab.files["html"]]["value"])
     assert "Auditor" in page.read_text(encoding="utf-8")
     tab.leave(VISITOR)
