@@ -30,6 +30,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "Most of the evidence for this answer lies outside {the_organ}: do not rely on it.",
         "es": "La mayor parte de la evidencia de esta respuesta está fuera {of_organ}: no se fíe de ella.",
     },
+    "elsewhere-alike": {
+        "en": "Hiding as much elsewhere changes it nearly as much: this does not show what the answer rests on.",
+        "es": "Ocultar otro tanto en otro lugar la cambia casi igual: esto no muestra en qué se basa la respuesta.",
+    },
     "lesion-ignored": {
         "en": "Hiding {the_target} hardly changes the answer: it rests on something else.",
         "es": "Ocultar {the_target} apenas cambia la respuesta: se apoya en otra cosa.",

@@ -30,6 +30,18 @@ def lesion_ignored(before: float, hidden: float) -> bool:
     return abs(before - hidden) < LEAST_CHANGE
 
 
+def elsewhere_alike(before: float, hidden: float, elsewhere: float) -> bool:
+    """Whether hiding as much elsewhere changes the answer at least half as much as hiding the
+    lesion does, so that the test does not show what it rests on.
+
+    Args:
+        before: probability of the answer, 0 to 1.
+        hidden: the same with the lesion painted over.
+        elsewhere: the same with as much painted over elsewhere.
+    """
+    return 2 * abs(before - elsewhere) >= abs(before - hidden)
+
+
 def evidence_elsewhere(shares: Mapping[str, float]) -> bool:
     """Whether most of the evidence lies outside the organ.
 
@@ -314,7 +326,8 @@ def _tested(facts: Facts) -> Iterator[Statement]:
         return
     before = facts.probabilities[facts.label]
     ignored = lesion_ignored(before, facts.hidden)
-    severity = DOUBT if ignored else PASSED
+    alike = facts.elsewhere is not None and elsewhere_alike(before, facts.hidden, facts.elsewhere)
+    severity = DOUBT if ignored or alike else PASSED
     values: dict[str, Value] = {"before": before, "after": facts.hidden}
     yield Statement("hidden", values, severity, "lesions", "evidence")
     if facts.elsewhere is not None:
@@ -322,6 +335,8 @@ def _tested(facts: Facts) -> Iterator[Statement]:
         yield Statement("hidden-elsewhere", values, FINDING, "organ", "evidence")
     if ignored:
         yield Statement("lesion-ignored", {}, DOUBT, "lesions", "evidence")
+    elif alike:
+        yield Statement("elsewhere-alike", {}, DOUBT, "lesions", "evidence")
 
 
 def _second_opinion(second: Second | None, label: str) -> Iterator[Statement]:

@@ -112,6 +112,15 @@ def test_a_check_that_held_is_passed_and_one_that_failed_a_doubt() -> None:
     assert "hidden" not in _keys()  # what was not tested is not stated
 
 
+def test_a_change_that_comes_anywhere_is_no_evidence() -> None:
+    clear = _keys(hidden=0.2, elsewhere=0.6, band="green")  # 0.68 before
+    assert clear["hidden"] == "passed" and "elsewhere-alike" not in clear
+    alike = _keys(hidden=0.2, elsewhere=0.4, band="green")
+    assert alike["hidden"] == alike["elsewhere-alike"] == "doubt"
+    ignored = _keys(hidden=0.67, elsewhere=0.67)
+    assert "elsewhere-alike" not in ignored and ignored["lesion-ignored"] == "doubt"
+
+
 def test_the_lesion_is_ignored_by_one_limit_wherever_it_is_said() -> None:
     from hcc_xai.analysis.challenges import Challenge
 
