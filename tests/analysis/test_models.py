@@ -17,6 +17,7 @@ from hcc_xai.cli.main import main
 from hcc_xai.errors import ArgumentError
 from hcc_xai.files import read_lines
 from hcc_xai.imaging import draw
+from hcc_xai.kinds.known import KINDS
 
 
 def test_each_picture_is_answered_by_its_own_bundle(models, scan, film) -> None:
@@ -127,3 +128,14 @@ def test_the_command_line_is_overruled(
     assert main(["explain", str(path), "--kind", LIVER, "--out", str(tmp_path / "o")]) == 0
     assert main(["analyze", str(path), "--kind", "tooth"]) == 2
     assert "kind of picture" in capsys.readouterr().err
+
+
+def test_the_command_line_lists_the_kinds(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HCC_XAI_MODEL", str(bundles))
+    assert main(["kinds", "--language", "es"]) == 0
+    said = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert set(said) == set(KINDS)
+    assert said[CHEST] == "radiografía de tórax; chest"
+    assert said["mammogram"] == "mamografía; no bundle"
