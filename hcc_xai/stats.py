@@ -272,6 +272,12 @@ def sigmoid(logits: Numbers) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.asarray(logits, np.float64))))
 
 
+def probabilities_of(logits: Numbers, *, multiple: bool) -> Floats:
+    """Probabilities of logits, (..., K) -> (..., K): each by itself where several may hold, else
+    summing to one."""
+    return sigmoid(logits) if multiple else softmax(logits)
+
+
 def softmax(logits: Numbers) -> Floats:
     """(..., K) -> (..., K), summing to one."""
     odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))

@@ -39,7 +39,7 @@ from hcc_xai.model.router import OTHER, Router, Sight
 from hcc_xai.model.runtime import Floats, Raw, Runtime, TorchRuntime, in_parts
 from hcc_xai.model.second_opinion import FILE as WORDS
 from hcc_xai.model.second_opinion import GlassBox
-from hcc_xai.stats import Numbers, sigmoid, softmax
+from hcc_xai.stats import Numbers, probabilities_of
 
 # How far a picture may fall short of the gate's limit where the router agrees on its kind, in
 # standard deviations of the gate's own pictures: compression alone moves one by 0.2.
@@ -362,7 +362,7 @@ class Analyzer:
         """Probabilities, calibrated where the bundle holds a calibration. (..., K) -> (..., K)."""
         if self.calibration:
             return self.calibration.probabilities(logits)
-        return sigmoid(logits) if self.config.network.multiple else softmax(logits)
+        return probabilities_of(logits, multiple=self.config.network.multiple)
 
     def predict(self, inputs: Numbers) -> NDArray[np.float64]:
         """Probabilities of any number of inputs. (N, S, S) of any float type -> (N, K)."""

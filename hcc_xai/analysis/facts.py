@@ -51,7 +51,7 @@ def flags_of(answer: Analysis) -> tuple[Flag, ...]:
             flags.append(Flag(code, "warning", words.both("no-organ", answer.config.nouns)))
         if telling.evidence_elsewhere(answer.shares["contribution"]):
             warn("evidence-elsewhere")
-    if answer.neighbours and answer.neighbours[0].same:
+    if answer.trained_on:
         warn("trained-on")
     if answer.image.magnification is not None and answer.lesions:
         times = answer.image.magnification

@@ -151,6 +151,12 @@ class Analysis:
         return tuple(sorted(likely, key=lambda label: -self.probabilities[label]))
 
     @property
+    def trained_on(self) -> bool:
+        """Whether the network was trained on this very image, or on a near copy, as far as the
+        bundle knows."""
+        return bool(self.neighbours) and self.neighbours[0].same
+
+    @property
     def _unsure_of(self) -> bool:
         """Whether the prediction set holds more than what the answer says."""
         if not self.config.network.multiple:
@@ -212,6 +218,11 @@ class Analysis:
         """What a mask is: "lesion" for the target, "organ" for what evidence should lie in, else
         its own name."""
         return {self.target: "lesion", self.config.organ: "organ"}.get(mask, mask)
+
+    @property
+    def mask_names(self) -> dict[str, str]:
+        """What a mask is, see `role` -> its name in this bundle."""
+        return {self.role(mask): mask for mask in self.config.network.masks}
 
     @cached_property
     def target_mask(self) -> NDArray[np.bool_]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from hcc_xai import stats
 from hcc_xai.model import calibration
@@ -47,8 +46,7 @@ class Answers:
     @property
     def raw(self) -> Floats:
         """Probabilities as the network gives them, (N, K)."""
-        chances: Floats = (expit if self.multiple else stats.softmax)(self.logits)
-        return chances
+        return stats.probabilities_of(self.logits, multiple=self.multiple)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hcc_xai.kinds.known import LIVER, kind_named
-from hcc_xai.kinds.nouns import LESION, ORGAN
 from hcc_xai.model.config import BundleConfig
 
 
@@ -52,7 +51,7 @@ class Roles:
 
     def words(self) -> dict[str, str]:
         """The kind's nouns in English, for sentences with blanks."""
-        nouns = {**LESION, **ORGAN, **kind_named(self.kind).nouns}
+        nouns = kind_named(self.kind).all_nouns
         return {name: words["en"] for name, words in nouns.items()}
 
 

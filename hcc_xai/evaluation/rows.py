@@ -10,7 +10,6 @@ from typing import cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from hcc_xai.analysis.analyzer import Analyzer
 from hcc_xai.analysis.result import Analysis
@@ -29,7 +28,7 @@ from hcc_xai.evaluation.row_type import STEPS, Part, Row, Shares
 from hcc_xai.explain.shares import shares
 from hcc_xai.findings.lesions import LEAST_PIXELS
 from hcc_xai.model.exact import KINDS
-from hcc_xai.stats import dice, iou, softmax
+from hcc_xai.stats import dice, iou, probabilities_of
 
 Mask = NDArray[np.bool_]
 
@@ -195,7 +194,7 @@ def measure_answer(
 def _chances(logits: Mapping[str, float], *, multiple: bool) -> dict[str, float]:
     """Raw probabilities: those of the painted pictures are raw too, whatever the bundle holds."""
     values = np.array(list(logits.values()))
-    return dict(zip(logits, (expit if multiple else softmax)(values).tolist(), strict=True))
+    return dict(zip(logits, probabilities_of(values, multiple=multiple).tolist(), strict=True))
 
 
 def _pixels(answer: Analysis, lesion: Mask) -> list[list[int]]:

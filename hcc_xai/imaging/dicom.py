@@ -43,8 +43,11 @@ def read_dicom(data: bytes, frame: int | None) -> Image:
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import get_expected_length, get_nr_frames
 
-    ds = pydicom.dcmread(BytesIO(_closed(data)), force=True)
+    ds = pydicom.dcmread(BytesIO(data), force=True)
     keyword = next((k for k in _PIXELS if k in ds), None)
+    if keyword is None and (closed := _closed(data)) is not data:
+        ds = pydicom.dcmread(BytesIO(closed), force=True)
+        keyword = next((k for k in _PIXELS if k in ds), None)
     if keyword is None or "Rows" not in ds or "Columns" not in ds:
         # pydicom drops an element that the file ends within.
         started = ("Rows" in ds or not len(ds)) and (

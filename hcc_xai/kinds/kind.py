@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hcc_xai.kinds.nouns import Nouns, Words
+from hcc_xai.kinds.nouns import LESION, ORGAN, Nouns, Words
 from hcc_xai.stats import Numbers
 
 
@@ -50,6 +50,11 @@ class Kind:
     described: tuple[str, ...] | None = ("homogeneity", "margin", "shape", "roundness", "size")
     limits: Mapping[str, float | None] = field(default_factory=dict)
     scheme: str | None = None
+
+    @property
+    def all_nouns(self) -> Nouns:
+        """Its nouns, and the general ones for what it does not name."""
+        return {**LESION, **ORGAN, **self.nouns}
 
     @property
     def masks(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.findings.outlines import Outlines
-from hcc_xai.stats import Floats, Numbers, log_loss, sigmoid, softmax
+from hcc_xai.stats import Floats, Numbers, log_loss, probabilities_of, sigmoid, softmax
 
 _WIDE = 1 / 3  # of a label's limit
 
@@ -92,7 +92,7 @@ class Calibration:
     def probabilities(self, logits: Numbers) -> Floats:
         """Calibrated probabilities. (..., K) -> (..., K)."""
         scaled = np.asarray(logits, np.float64) / self.temperature
-        return sigmoid(scaled) if self.multiple else softmax(scaled)
+        return probabilities_of(scaled, multiple=self.multiple)
 
     def prediction_set(
         self, probabilities: Sequence[float], *, wide: bool = False

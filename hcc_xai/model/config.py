@@ -12,7 +12,7 @@ import numpy as np
 
 from hcc_xai.errors import ArgumentError, BundleError
 from hcc_xai.kinds.known import KINDS, LIVER
-from hcc_xai.kinds.nouns import LESION, ORGAN, STRONGEST, Nouns
+from hcc_xai.kinds.nouns import STRONGEST, Nouns
 from hcc_xai.model.network import MASKS, NetworkConfig
 
 FORMAT = 2  # of config.json; a bundle of a newer one is refused
@@ -66,7 +66,7 @@ class BundleConfig:
     @property
     def nouns(self) -> Nouns:
         """What this kind of picture calls its things, for sentences."""
-        own = {**LESION, **ORGAN, **KINDS[self.kind].nouns}
+        own = KINDS[self.kind].all_nouns
         return own if self.network.target is not None else {**own, **STRONGEST}
 
     @property

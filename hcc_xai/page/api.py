@@ -232,7 +232,7 @@ class Endpoints:
         files = files_of(a, ("overlay", "masks"), view.look(a))
         named = {ending.lstrip("_"): content for ending, content in files.items()}
         paths = dict(zip(named, self.answers.hand_out(named), strict=True))
-        masks = {a.role(mask): paths.get(f"{mask}.png") for mask in a.config.network.masks}
+        masks = {role: paths.get(f"{mask}.png") for role, mask in a.mask_names.items()}
         return a.to_dict(), paths["overlay.png"], *(masks.get(role) for role in _MASKS)
 
 

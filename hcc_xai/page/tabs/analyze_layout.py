@@ -121,17 +121,9 @@ class Layout:
                 elem_id="colours",
             )
             self.colours = add(colours, label="colours")
-            kinds = partial(kind_choices, self.models.kinds)
-            named = gr.Dropdown(
-                kinds("en"),
-                value=None,
-                label=i18n("picture-kind"),
-                filterable=False,
-                interactive=True,
-                visible=len(self.models.kinds) > 1,
-                elem_id="picture-kind",
+            self.picture_kind = kind_list(
+                self.models.kinds, self.labels, "picture-kind", value=None
             )
-            self.picture_kind = add(named, label="picture-kind", choices=kinds)
             frame = slider(1, 2, 1, step=1, label=i18n("frame"), visible=False, elem_id="frame")
             self.frame = add(frame, label="frame")
         with gr.Row(elem_classes="controls"):
@@ -236,10 +228,31 @@ def kind_choices(kinds: Sequence[str], language: str) -> list[Choice]:
     return [(words.in_language(kind_named(k).nouns, language)["picture"], k) for k in kinds]
 
 
+def kind_list(kinds: Sequence[str], labels: Labels, name: str, *, value: str | None) -> gr.Dropdown:
+    """A list to choose a kind of picture from; hidden where there is one alone.
+
+    Args:
+        kinds: to choose from, by name.
+        labels: takes note of its words.
+        name: of the element.
+        value: what is chosen at first.
+    """
+    choices = partial(kind_choices, kinds)
+    dropdown = gr.Dropdown(
+        choices("en"),
+        value=value,
+        label=i18n("picture-kind"),
+        filterable=False,
+        interactive=True,
+        visible=len(kinds) > 1,
+        elem_id=name,
+    )
+    return labels.add(dropdown, label="picture-kind", choices=choices)
+
+
 def titles_of(config: BundleConfig, language: str) -> list[Choice]:
     """The labels of a bundle to choose from: in words, and by name."""
-    titles = ((config.titles[label], label) for label in config.network.labels)
-    return [(title.get(language, title["en"]), label) for title, label in titles]
+    return [(words.pick(config.titles[k], language), k) for k in config.network.labels]
 
 
 def _yes_or_no(language: str) -> list[Choice]:

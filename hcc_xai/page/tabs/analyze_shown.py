@@ -86,7 +86,7 @@ class Shown(Layout):
 
     def _offered(self, a: Analysis, files: Mapping[str, str], language: str) -> Updates:
         """The files to fetch; of masks, those that there are, by their names."""
-        masks = {a.role(mask): mask for mask in a.config.network.masks}
+        masks = a.mask_names
         offered: Updates = {}
         for name, button in self.downloads.items():
             given, there = files.get(name), name in files
@@ -149,7 +149,7 @@ class Shown(Layout):
         """What of an answer's controls is written anew in another language."""
         named = self._named(a, view, language)
         del named[self.picture_kind]
-        masks = {a.role(mask): mask for mask in a.config.network.masks}
+        masks = a.mask_names
         for name in (name for name in self.downloads if name in masks):
             thing = html.mask_name(a, masks[name], language)
             named[self.downloads[name]] = gr.update(
@@ -169,7 +169,7 @@ class Shown(Layout):
 
 def _layers(a: Analysis, language: str) -> list[Choice]:
     """What of an answer can be shown: in the kind's words, and by name."""
-    masks = {a.role(mask): mask for mask in a.config.network.masks}
+    masks = a.mask_names
     return [
         (
             html.mask_name(a, masks[layer], language)

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from hcc_xai.page.inputs import unpack
 from hcc_xai.page.labels import Choice, Labels
 from hcc_xai.page.memory import Visitors, new_folder
 from hcc_xai.page.progress import Slow, Tell, Updates, line
-from hcc_xai.page.tabs.analyze_layout import kind_choices
+from hcc_xai.page.tabs.analyze_layout import kind_list
 from hcc_xai.page.texts import i18n, text
 
 _VISITORS = 4  # whose tables are remembered; the oldest go first
@@ -74,16 +73,7 @@ class AuditTab:
                     )
                     for form in ("html", "json")
                 }
-            kinds = partial(kind_choices, models.kinds)
-            kind = gr.Dropdown(
-                kinds("en"),
-                value=models.kinds[0],
-                label=i18n("picture-kind"),
-                filterable=False,
-                visible=len(models.kinds) > 1,
-                elem_id="audit-kind",
-            )
-            labels.add(kind, label="picture-kind", choices=kinds)
+            kind = kind_list(models.kinds, labels, "audit-kind", value=models.kinds[0])
             by = gr.CheckboxGroup([], label=i18n("audit-by"), visible="hidden", elem_id="audit-by")
             self.by = labels.add(by, label="audit-by")
             rival = gr.Dropdown(

@@ -222,7 +222,7 @@ class BatchTab(BatchLayout):
         with kept.lock:
             everything = list(kept.small)
         wanted = [
-            (i, a, _drawn_label(a, view))
+            (i, a, view.label_of(a))
             for i, (_, a) in enumerate(everything)
             if a.accepted and kept.wanted(i, view.only)
         ]
@@ -260,7 +260,7 @@ class BatchTab(BatchLayout):
         for place, index in enumerate(order):
             item, small = everything[index]
             a = small.forget()  # whatever it works out to be drawn goes with it
-            heat = kept.heats.get((index, view.method, _drawn_label(a, view)))
+            heat = kept.heats.get((index, view.method, view.label_of(a)))
             path = folder / f"{stamp}_{place}.jpg"
             drawn = picture(a, view, heat)
             cv2.imwrite(str(path), drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
@@ -306,11 +306,6 @@ def shrink(answer: Analysis) -> Analysis:
         maps={kind: grid.astype(np.float16) for kind, grid in answer.maps.items()},
         pooled=None,
     )
-
-
-def _drawn_label(a: Analysis, view: GridView) -> str:
-    """The label whose evidence is drawn: the one that is chosen, where the answer has it."""
-    return view.label if view.label in a.probabilities else a.label
 
 
 def _rank(one: tuple[Item, Analysis], sort: str) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 import gradio as gr
 
 from hcc_xai.analysis.models import Answerer
+from hcc_xai.analysis.result import Analysis
 from hcc_xai.batch.tables import ANSWERS, PARQUET, TABLE
 from hcc_xai.explain.methods import METHODS
 from hcc_xai.imaging import draw
@@ -54,6 +55,10 @@ class GridView(Inputs):
     label: str
     method: str
     colour_map: str
+
+    def label_of(self, a: Analysis) -> str:
+        """The label whose evidence is drawn: the one that is chosen, where the answer has it."""
+        return self.label if self.label in a.probabilities else a.label
 
     @property
     def asked(self) -> bool:

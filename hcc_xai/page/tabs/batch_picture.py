@@ -31,8 +31,9 @@ def picture(a: Analysis, view: GridView, heat: Explanation | None) -> NDArray[np
         masks = masks_of(a, outlines)
         return a.overlay_of(large, opacity=view.opacity, colour_map=view.colour_map, show=masks)
     layers = outlines if view.asked else view.show
-    label = view.label if view.label in a.probabilities else a.label
-    return View(layers, view.opacity, label, view.method, "absolute", view.colour_map).draw(a)
+    return View(
+        layers, view.opacity, view.label_of(a), view.method, "absolute", view.colour_map
+    ).draw(a)
 
 
 def small_map(explanation: Explanation) -> Explanation:

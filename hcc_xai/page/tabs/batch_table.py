@@ -46,8 +46,7 @@ def table(
         band = row["band"]
         dot = f'<i class="dot" style="background:{draw.BAND_COLOURS[band]}"></i>'
         chance = words.number(row["probabilities"][row["label"]], language)
-        words_of = titles(row["kind"])[row["label"]]
-        title = escape(words_of.get(language, words_of["en"]))
+        title = escape(words.pick(titles(row["kind"])[row["label"]], language))
         kind = f"<td>{escape(several[row['kind']])}</td>" if several else ""
         lines.append(
             f'<tr><th scope="row">{name}</th>{kind}<td>{title}</td>'

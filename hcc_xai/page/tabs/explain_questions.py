@@ -243,7 +243,7 @@ def near(a: Analysis, language: str) -> str:
         f"<small>({words.number(n.distance, language)})</small></li>"
         for n in neighbours
     )
-    known = f"<p>{escape(text('nearest-same', language))}</p>" if neighbours[0].same else ""
+    known = f"<p>{escape(text('nearest-same', language))}</p>" if a.trained_on else ""
     return f"<p>{escape(text('nearest', language))}</p><ol class='nearest'>{items}</ol>{known}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from hcc_xai.model.bundle import FIGURES, METHOD_FIGURES, RELIABILITY
 from hcc_xai.page.gradio_settings import QUIET, REDRAW
 from hcc_xai.page.labels import Labels
 from hcc_xai.page.progress import Updates
-from hcc_xai.page.tabs.analyze_layout import kind_choices, titles_of
-from hcc_xai.page.texts import i18n, text
+from hcc_xai.page.tabs.analyze_layout import kind_list, titles_of
+from hcc_xai.page.texts import text
 
 _LARGEST_FIGURE = 2 * 2**20  # bytes; a bundle may come from anyone
 _PICTURES = {  # of the card, and what they show
@@ -35,16 +34,7 @@ class ModelTab:
         self.models = models
         first = models.of(models.kinds[0])
         with gr.Column(elem_id="model-page"):
-            kinds = partial(kind_choices, models.kinds)
-            kind = gr.Dropdown(
-                kinds("en"),
-                value=models.kinds[0],
-                label=i18n("picture-kind"),
-                filterable=False,
-                visible=len(models.kinds) > 1,
-                elem_id="model-kind",
-            )
-            labels.add(kind, label="picture-kind", choices=kinds)
+            kind = kind_list(models.kinds, labels, "model-kind", value=models.kinds[0])
             self.facts = gr.HTML(facts(first, "en"), elem_id="facts")
             labels.add(gr.HTML(_title("en"), elem_id="card-title"), value=_title)
             self.pictures = {
